@@ -1,0 +1,30 @@
+import type { Notice } from '../core/vocabulary.ts';
+
+export interface ChannelCapabilities {
+  /** The sink can be asked whether a message arrived, so an ambiguous send is no duplicate. */
+  readonly reconcile: boolean;
+}
+
+export interface Outgoing {
+  /** Stable over every attempt at this delivery: Message-ID, metadata, idempotency key. */
+  readonly deliveryId: string;
+  readonly notice: Notice;
+  readonly createdAt: Date;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+}
+
+/**
+ * A way to reach people. `send` makes one attempt, without library retries, bounded by `signal`. Throws CHANNEL_REFUSED
+ * (will never work: wrong token, no such channel) or CHANNEL_UNAVAILABLE (with `retryAfterMs` where told).
+ */
+export interface Channel {
+  readonly name: string;
+  readonly type: string;
+  readonly capabilities: ChannelCapabilities;
+  /** Returns the sink's own id of the message, for the ledger. */
+  send(message: Outgoing, signal: AbortSignal): Promise<string>;
+  /** For `doctor`: reachable and permitted, without sending anything. Throws like `send`. */
+  probe(signal: AbortSignal): Promise<void>;
+  close?(): Promise<void>;
+}

@@ -1,0 +1,93 @@
+import type { Secret } from '../core/secret.ts';
+
+/** What an issuer can do; the protocol is chosen by these, and nothing downgrades silently. */
+export interface IssuerCapabilities {
+  /** Keys can be listed with their names: a lost create can be reconciled. */
+  readonly list: boolean;
+  /** Listing tells a key's last use: drains can wait for quiet, adoption can be proved. */
+  readonly lastUse: boolean;
+  /** A revoked key is refused from the next request on. */
+  readonly immediateRevocation: boolean;
+  /** Keys per account that may be live at once; null when unlimited or unknown until asked (see `inspect`). */
+  readonly keyLimit: number | null;
+  /** How long after creation a list may still not show a key, milliseconds. */
+  readonly listLagMs: number;
+  /** The longest that a single call may take before it is abandoned, milliseconds. */
+  readonly callTimeoutMs: number;
+}
+
+/** One key as the issuer lists it. */
+export interface IssuedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: Date | null;
+  readonly lastUsedAt: Date | null;
+  /** False for keys listed as revoked or disabled. */
+  readonly live: boolean;
+  /** The space that the key is bound to (a HyperMemory graph), or null. */
+  readonly space: string | null;
+  /** `live`, `test` or whatever the issuer calls its environments; null when it does not tell. */
+  readonly environment: string | null;
+}
+
+export interface CreateKeyRequest {
+  /** Unique per attempt; the handle by which a lost create is found again. */
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly space: string | null;
+}
+
+/** What the admin key can see of the account, without changing anything. */
+export interface IssuerAccount {
+  readonly plan: string | null;
+  readonly keyLimit: number | null;
+  readonly liveKeys: number;
+  /** Problems that would stop a rotation, each a sentence with its remedy. */
+  readonly problems: readonly string[];
+}
+
+export interface KeyProbe {
+  readonly works: boolean;
+  /** Why not, for people. Empty when it works. */
+  readonly reason: string;
+  /** True when the answer is about the key itself (401), not about the network or the service. */
+  readonly conclusive: boolean;
+}
+
+/** Requests and errors of a key today, where the issuer tells them. */
+export interface KeyUsageToday {
+  readonly issuerKeyId: string;
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/**
+ * A system that mints, lists and revokes keys. Every call is bounded by `callTimeoutMs` and by `signal`.
+ * Errors are `KeyturnError`s with an `ISSUER_*` code; for `create`, `effect: 'none'` means that surely no key came
+ * to exist, anything else must be reconciled by listing.
+ */
+export interface Issuer {
+  readonly name: string;
+  readonly type: string;
+  readonly capabilities: IssuerCapabilities;
+
+  /** Reads plan, limit and rights of the admin key. */
+  inspect(signal: AbortSignal): Promise<IssuerAccount>;
+
+  /** All keys, all pages. Revoked ones may be included with `live: false`. */
+  list(signal: AbortSignal): Promise<readonly IssuedKey[]>;
+
+  /** Mints a key. The value is returned once and held nowhere else. */
+  create(request: CreateKeyRequest, signal: AbortSignal): Promise<{ readonly key: IssuedKey; readonly value: Secret }>;
+
+  /** Revokes by the issuer's key id. `gone` when it was dead or unknown already. */
+  revoke(issuerKeyId: string, signal: AbortSignal): Promise<'revoked' | 'gone'>;
+
+  /** One cheap call with the key's own value; counts as use of that key. */
+  probe(value: Secret, signal: AbortSignal): Promise<KeyProbe>;
+
+  /** Today's figures by key, or null where the issuer does not tell. */
+  usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[]>;
+}

@@ -1,0 +1,323 @@
+/**
+ * The ledger is the truth. Every change of a rotation goes through `commit`, one transaction that names the expected
+ * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
+ */
+import type { CredentialPlan } from '../core/plan.ts';
+import type {
+  Actor,
+  DebtCause,
+  KeyRecord,
+  KeyState,
+  Notice,
+  Path,
+  RevocationDebt,
+  RotationKind,
+  RotationState,
+} from '../core/vocabulary.ts';
+
+export interface Rotation {
+  readonly id: string;
+  readonly credential: string;
+  readonly issuer: string;
+  readonly kind: RotationKind;
+  readonly path: Path;
+  readonly state: RotationState;
+  /** Rises with every lease taken and every pre-emption; a write under an older epoch is refused. */
+  readonly epoch: number;
+  /** The plan it began with. */
+  readonly plan: CredentialPlan;
+  readonly actor: Actor;
+  /** The instant of the schedule that it answers, or null. */
+  readonly occurrence: Date | null;
+  readonly oldKeyId: string | null;
+  readonly newKeyId: string | null;
+  /** The engine's notes between steps: attempt, deadlines, evidence. JSON, no secrets; owned by src/rotation. */
+  readonly notes: Readonly<Record<string, unknown>>;
+  /** Why it is where it is: a reason code of the transition table, and a sentence. */
+  readonly reason: string;
+  readonly message: string;
+  readonly createdAt: Date;
+  readonly stateSince: Date;
+  /** When it wants to be advanced next; null for never (terminal). */
+  readonly wakeAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+export interface Transition {
+  readonly seq: number;
+  readonly rotationId: string;
+  readonly at: Date;
+  readonly from: RotationState | null;
+  readonly to: RotationState;
+  readonly reason: string;
+  readonly message: string;
+  readonly epoch: number;
+  readonly worker: string;
+}
+
+/** A worker's exclusive right to advance one rotation until `expiresAt` (ledger time). */
+export interface Lease {
+  readonly rotation: Rotation;
+  readonly epoch: number;
+  readonly worker: string;
+  readonly expiresAt: Date;
+  /** True when the lease before was not given back: its holder may still be acting. */
+  readonly takenOver: boolean;
+}
+
+export interface NewRotation {
+  readonly credential: string;
+  readonly kind: RotationKind;
+  readonly path: Path;
+  readonly plan: CredentialPlan;
+  readonly actor: Actor;
+  readonly occurrence: Date | null;
+  readonly oldKeyId: string | null;
+  readonly notes?: Readonly<Record<string, unknown>>;
+}
+
+export type RequestOutcome =
+  | { readonly outcome: 'created'; readonly rotation: Rotation }
+  /** Another rotation of the credential is open (it is returned), or that occurrence was answered already. */
+  | { readonly outcome: 'open'; readonly rotation: Rotation }
+  | { readonly outcome: 'answered' };
+
+export interface NewKey {
+  readonly credential: string;
+  readonly issuer: string;
+  readonly issuerKeyId: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly fingerprint: string | null;
+  readonly scopes: readonly string[];
+  readonly state: KeyState;
+  readonly proven: boolean;
+  readonly rotationId: string | null;
+  readonly createdAt: Date | null;
+}
+
+export interface NewDebt {
+  readonly credential: string;
+  readonly issuer: string;
+  readonly issuerKeyId: string;
+  readonly fingerprint: string | null;
+  readonly cause: DebtCause;
+  readonly rotationId: string | null;
+  /** Added to the ledger's now. */
+  readonly notBeforeMs: number;
+}
+
+/** Watch an attempt's name at the issuer: a late create under it becomes an orphan debt. */
+export interface NewWatch {
+  readonly issuer: string;
+  readonly credential: string;
+  readonly name: string;
+  readonly rotationId: string;
+  readonly forMs: number;
+}
+
+export interface NameWatch extends Omit<NewWatch, 'forMs'> {
+  readonly until: Date;
+}
+
+export interface AuditEntry {
+  /** e.g. `rotation.transition`, `key.revoked`, `credential.adopted`, `pause.set`, `policy.max-age-override`. */
+  readonly type: string;
+  readonly actor: Actor;
+  readonly credential: string | null;
+  readonly rotationId: string | null;
+  readonly keyId: string | null;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditEvent extends AuditEntry {
+  readonly seq: number;
+  readonly at: Date;
+  /** Hex HMAC over the event and the hash before it; null until sealed. */
+  readonly hash: string | null;
+}
+
+/** What one guarded write changes. Everything in it commits together or not at all. */
+export interface Change {
+  readonly to?: RotationState;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly notes?: Readonly<Record<string, unknown>>;
+  readonly oldKeyId?: string | null;
+  readonly newKeyId?: string | null;
+  /** Added to the ledger's now; null for never. */
+  readonly wakeInMs?: number | null;
+  /** Inserted; the first with state `staged` or `current` becomes `newKeyId` when `bindNewKey` is true. */
+  readonly newKey?: NewKey;
+  readonly keyStates?: readonly { readonly keyId: string; readonly state: KeyState; readonly proven?: boolean }[];
+  readonly debts?: readonly NewDebt[];
+  readonly watches?: readonly NewWatch[];
+  readonly notices?: readonly { readonly notice: Notice; readonly channels: readonly string[] }[];
+  readonly audit?: readonly Omit<AuditEntry, 'rotationId' | 'credential'>[];
+  /** Take these location locks, or change nothing (`commit` answers `locked`). */
+  readonly lockLocations?: readonly string[];
+  readonly unlockLocations?: boolean;
+  /** Reserve a key slot at the issuer if fewer than `limit` live keys and reservations exist (`commit` answers `no-slot`). */
+  readonly reserveSlot?: { readonly issuer: string; readonly liveKeys: number; readonly limit: number | null };
+  readonly releaseSlot?: boolean;
+  /** Count this rotation against its issuer's pacing, or answer `paced`. */
+  readonly pace?: { readonly maxConcurrent: number; readonly perMinute: number };
+}
+
+export type CommitOutcome =
+  | { readonly outcome: 'ok'; readonly rotation: Rotation }
+  | { readonly outcome: 'locked'; readonly holder: string; readonly location: string }
+  | { readonly outcome: 'no-slot'; readonly reserved: number }
+  | { readonly outcome: 'paced' };
+
+export interface CredentialRecord {
+  readonly name: string;
+  readonly issuer: string;
+  readonly owner: string | null;
+  readonly revision: string;
+  readonly plan: CredentialPlan;
+  /** False once it is no longer declared. */
+  readonly declared: boolean;
+  readonly currentKeyId: string | null;
+  /** The next instant at which it falls due; null when unknown yet or never. */
+  readonly dueAt: Date | null;
+  readonly firstSeenAt: Date;
+  readonly lastRotatedAt: Date | null;
+}
+
+export interface Pause {
+  readonly scope: 'all' | 'issuer' | 'credential';
+  readonly name: string | null;
+  readonly actor: Actor;
+  readonly since: Date;
+}
+
+export interface Delivery {
+  readonly id: string;
+  readonly channel: string;
+  readonly notice: Notice;
+  readonly state: 'waiting' | 'delivered' | 'stuck';
+  readonly attempts: number;
+  readonly createdAt: Date;
+  readonly nextTryAt: Date;
+  readonly deliveredAt: Date | null;
+  readonly receipt: string | null;
+  readonly lastError: string | null;
+}
+
+export interface AuditVerdict {
+  readonly ok: boolean;
+  readonly events: number;
+  readonly sealed: number;
+  /** Hash of the newest sealed event, to be kept elsewhere as an anchor. */
+  readonly head: string | null;
+  /** The first event that does not verify. */
+  readonly firstBad: { readonly seq: number; readonly why: string } | null;
+}
+
+/** Counts and ages for metrics and `status`; one cheap query each. */
+export interface LedgerFigures {
+  readonly rotationsByState: Readonly<Record<string, number>>;
+  readonly keysByState: Readonly<Record<string, number>>;
+  readonly openDebts: number;
+  readonly oldestDebtAgeMs: number | null;
+  readonly deliveriesWaiting: number;
+  readonly deliveriesStuck: number;
+  readonly oldestDeliveryAgeMs: number | null;
+  readonly unsealedAudit: number;
+}
+
+export interface Page {
+  readonly limit: number;
+  readonly before?: string;
+}
+
+export interface Ledger {
+  readonly kind: 'embedded' | 'postgres';
+
+  /** The ledger's clock: the only one that decisions use. */
+  now(): Promise<Date>;
+  /** Short id of this installation, part of every key name that it mints. */
+  installation(): Promise<string>;
+
+  // credentials and keys
+  /** Records what is declared; undeclares the rest. Recomputes nothing of open rotations. */
+  declare(credentials: readonly { readonly plan: CredentialPlan; readonly revision: string }[]): Promise<void>;
+  credential(name: string): Promise<CredentialRecord | null>;
+  credentials(): Promise<readonly CredentialRecord[]>;
+  setDue(name: string, dueAt: Date | null): Promise<void>;
+  /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. */
+  dueCredentials(limit: number): Promise<readonly CredentialRecord[]>;
+  key(id: string): Promise<KeyRecord | null>;
+  keysOf(credential: string): Promise<readonly KeyRecord[]>;
+  keysOfIssuer(issuer: string): Promise<readonly KeyRecord[]>;
+  /** Binds an adopted key as current (when there is none) in one transaction with its audit entry; answers the record. */
+  adopt(key: NewKey, actor: Actor, detail: Readonly<Record<string, unknown>>): Promise<KeyRecord>;
+  /** A key found dead at the issuer without us: `lost` or `revoked`. */
+  markKey(keyId: string, state: 'lost' | 'revoked', actor: Actor, why: string): Promise<void>;
+
+  // rotations
+  /** Inserts a rotation unless one is open. An emergency pre-empts: see docs/architecture.md. One unique row per (credential, occurrence). */
+  request(rotation: NewRotation): Promise<RequestOutcome>;
+  rotation(idOrPrefix: string): Promise<Rotation | null>;
+  openRotation(credential: string): Promise<Rotation | null>;
+  rotations(filter: { readonly credential?: string; readonly open?: boolean }, page: Page): Promise<readonly Rotation[]>;
+  history(rotationId: string): Promise<readonly Transition[]>;
+  /** Ids of open rotations whose `wakeAt` has passed and which nobody leases. */
+  wakeable(limit: number): Promise<readonly string[]>;
+  lease(rotationId: string, worker: string, ttlMs: number): Promise<Lease | null>;
+  /** Extends a lease. Throws LEASE_LOST when the epoch has moved on or the lease expired. */
+  renew(lease: Lease, ttlMs: number): Promise<Lease>;
+  /** The guarded write. Throws LEASE_LOST when epoch or `expectState` do not hold or the lease expired; then nothing changed. */
+  commit(lease: Lease, expectState: RotationState, change: Change): Promise<CommitOutcome>;
+  release(lease: Lease): Promise<void>;
+
+  // revocation debts
+  openDebts(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly RevocationDebt[]>;
+  debt(id: string): Promise<RevocationDebt | null>;
+  payableDebts(limit: number): Promise<readonly string[]>;
+  addDebt(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
+  /** Null when somebody else holds it or it is settled or not payable yet. */
+  leaseDebt(id: string, worker: string, ttlMs: number): Promise<RevocationDebt | null>;
+  /** Marks debt settled and key revoked, wakes its rotation, writes audit and notices: one transaction. */
+  settleDebt(debt: RevocationDebt, worker: string, outcome: 'revoked' | 'gone', notices: Change['notices']): Promise<void>;
+  postponeDebt(debt: RevocationDebt, worker: string, error: string, delayMs: number, notices: Change['notices']): Promise<void>;
+
+  // names watched after a lost create
+  watches(issuer?: string): Promise<readonly NameWatch[]>;
+  /** Records the keys found as orphan debts (once each). */
+  watchFound(watch: NameWatch, found: readonly NewDebt[]): Promise<void>;
+  dropExpiredWatches(): Promise<number>;
+
+  // pauses
+  setPause(pause: Omit<Pause, 'since'>): Promise<void>;
+  /** Answers whether there was one. */
+  clearPause(scope: Pause['scope'], name: string | null, actor: Actor): Promise<boolean>;
+  pauses(): Promise<readonly Pause[]>;
+
+  // audit
+  audit(entry: AuditEntry): Promise<void>;
+  /** Chains committed events that have no hash yet; one sealer at a time. Answers how many. */
+  seal(limit: number): Promise<number>;
+  verifyAudit(): Promise<AuditVerdict>;
+  auditEvents(filter: { readonly credential?: string }, page: Page): Promise<readonly AuditEvent[]>;
+
+  // outbox
+  /** Notices that belong to no rotation's commit. De-duplicated by (channel, dedupeKey) within `quietMs`. */
+  notify(notice: Notice, channels: readonly string[], quietMs: number): Promise<void>;
+  deliverable(limit: number): Promise<readonly string[]>;
+  leaseDelivery(id: string, worker: string, ttlMs: number): Promise<Delivery | null>;
+  delivered(delivery: Delivery, receipt: string): Promise<void>;
+  /** `delayMs` null: stuck for good (refused), shown until a person acts. */
+  undelivered(delivery: Delivery, error: string, delayMs: number | null): Promise<void>;
+  deliveries(filter: { readonly state?: Delivery['state'] }, page: Page): Promise<readonly Delivery[]>;
+  /** Makes stuck deliveries of a channel wait again. */
+  retryStuck(channel?: string): Promise<number>;
+
+  figures(): Promise<LedgerFigures>;
+  /** Throws LEDGER_UNREACHABLE. */
+  ping(): Promise<void>;
+  /** Embedded: makes everything acknowledged so far survive a power cut. PostgreSQL: does so by itself. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
