@@ -1,0 +1,209 @@
+/**
+ * What the control API and the CLI can ask of a worker. The API is a thin layer over this interface, the CLI over the
+ * API; every answer is plain JSON (dates as ISO strings) with no secret in it. Errors are `KeyturnError`s.
+ */
+import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
+import type { AuditVerdict, LedgerFigures } from '../ports/ledger.ts';
+import type { LaneCounts } from '../ports/queue.ts';
+
+export interface RotationSummary {
+  readonly id: string;
+  readonly credential: string;
+  readonly issuer: string;
+  readonly kind: string;
+  readonly path: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly requestedBy: string;
+  readonly why: string;
+  readonly oldKey: KeyName | null;
+  readonly newKey: KeyName | null;
+  readonly createdAt: string;
+  readonly stateSince: string;
+  readonly wakeAt: string | null;
+  readonly finishedAt: string | null;
+}
+
+export interface KeyName {
+  readonly issuerKeyId: string;
+  readonly name: string;
+  readonly prefix: string;
+}
+
+export interface TransitionView {
+  readonly seq: number;
+  readonly at: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly epoch: number;
+  readonly worker: string;
+}
+
+export interface RotationDetail extends RotationSummary {
+  readonly history: readonly TransitionView[];
+  readonly debts: readonly DebtView[];
+}
+
+export interface DebtView {
+  readonly id: string;
+  readonly credential: string;
+  readonly issuerKeyId: string;
+  readonly cause: string;
+  readonly ageMs: number;
+  readonly attempts: number;
+  readonly nextTryAt: string;
+  readonly lastError: string | null;
+}
+
+export interface CredentialStatus {
+  readonly credential: string;
+  readonly issuer: string;
+  readonly owner: string | null;
+  readonly policy: string;
+  readonly currentKey: KeyName | null;
+  readonly keyAgeMs: number | null;
+  readonly dueAt: string | null;
+  readonly lastRotatedAt: string | null;
+  readonly openRotation: RotationSummary | null;
+  readonly openDebts: number;
+  readonly paused: boolean;
+  /** `ok`, `rotating`, `blocked`, `waiting`, `paused`, `unbound`. */
+  readonly health: string;
+}
+
+export interface StatusView {
+  readonly version: string;
+  readonly worker: string;
+  readonly runtime: { readonly ledger: string; readonly queue: string };
+  readonly installation: string;
+  readonly startedAt: string;
+  readonly credentials: readonly CredentialStatus[];
+  readonly debts: readonly DebtView[];
+  readonly pauses: readonly { readonly scope: string; readonly name: string | null; readonly by: string; readonly why: string; readonly since: string }[];
+  readonly stuckDeliveries: readonly { readonly id: string; readonly channel: string; readonly title: string; readonly lastError: string | null }[];
+  readonly lanes: readonly LaneCounts[];
+  readonly figures: LedgerFigures;
+  readonly warnings: readonly string[];
+}
+
+export interface KeyView {
+  readonly credential: string | null;
+  readonly issuer: string;
+  readonly issuerKeyId: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: string | null;
+  readonly lastUsedAt: string | null;
+  readonly requestsToday: number | null;
+  /** 0..1, of today's requests. */
+  readonly errorRate: number | null;
+  /** A key state, or `unmanaged` for keys that Keyturn did not make. */
+  readonly state: string;
+}
+
+export interface PlanEntry {
+  readonly credential: string;
+  /** `rotate`, `bootstrap`, `adopt`, `continue`, `nothing`, `blocked`. */
+  readonly action: string;
+  /** When, ISO; null for now or never. */
+  readonly at: string | null;
+  /** A sentence for people: what would happen and why then. */
+  readonly what: string;
+  readonly steps: readonly string[];
+  readonly blockedBy: readonly string[];
+}
+
+export interface Finding {
+  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`. */
+  readonly subject: string;
+  readonly name: string;
+  readonly level: 'ok' | 'warning' | 'problem';
+  /** What was found, what it means, what to do. */
+  readonly message: string;
+}
+
+export interface AuditView {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: string;
+  readonly who: string;
+  readonly why: string;
+  readonly credential: string | null;
+  readonly rotationId: string | null;
+  readonly keyId: string | null;
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly hash: string | null;
+}
+
+export interface RequestedRotation {
+  readonly rotation: RotationSummary;
+  /** False when one was open already, which is returned instead. */
+  readonly created: boolean;
+}
+
+export interface RotateRequest {
+  readonly credentials?: readonly string[];
+  readonly owner?: string;
+}
+
+export interface AdoptRequest {
+  readonly credential: string;
+  readonly keyId?: string;
+  readonly name?: string;
+}
+
+export interface PauseRequest {
+  readonly scope: 'all' | 'issuer' | 'credential';
+  readonly name: string | null;
+}
+
+export interface PublishResult {
+  readonly place: string;
+  readonly outcome: 'published' | 'already' | 'failed';
+  readonly detail: string;
+}
+
+export interface NotifyTest {
+  readonly channel: string;
+  readonly kind: NoticeKind;
+  readonly severity: Severity;
+}
+
+/** Read-only questions; they never change anything, in the ledger or outside. */
+export interface Questions {
+  status(): Promise<StatusView>;
+  plan(credential?: string): Promise<readonly PlanEntry[]>;
+  keys(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly KeyView[]>;
+  rotations(filter: { readonly credential?: string; readonly open?: boolean; readonly limit?: number }): Promise<readonly RotationSummary[]>;
+  rotation(idOrPrefix: string): Promise<RotationDetail>;
+  audit(filter: { readonly credential?: string; readonly limit?: number }): Promise<readonly AuditView[]>;
+  verifyAudit(): Promise<AuditVerdict>;
+  doctor(): Promise<readonly Finding[]>;
+}
+
+/** Changes; each is recorded with its actor in the audit log. */
+export interface Operations extends Questions {
+  /** Throws UNKNOWN_CREDENTIAL for any unknown name before requesting anything; PAUSED where paused. */
+  rotate(request: RotateRequest, actor: Actor): Promise<readonly RequestedRotation[]>;
+  revoke(credential: string, actor: Actor): Promise<RequestedRotation>;
+  adopt(request: AdoptRequest, actor: Actor): Promise<KeyView>;
+  pause(request: PauseRequest, actor: Actor): Promise<void>;
+  resume(request: PauseRequest, actor: Actor): Promise<{ readonly wasPaused: boolean }>;
+  publish(credential: string, actor: Actor): Promise<readonly PublishResult[]>;
+  retryDeliveries(channel: string | null, actor: Actor): Promise<{ readonly retried: number }>;
+  reload(actor: Actor): Promise<{ readonly applied: boolean; readonly problems: readonly string[] }>;
+}
+
+/** What probes and metrics need, apart from the operations. */
+export interface Health {
+  /** Alive: the event loop answers. */
+  live(): boolean;
+  /** Ready: ledger and queue answer, credentials are declared. Names what does not. */
+  ready(): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>;
+  /** Prometheus text exposition. */
+  metrics(): Promise<string>;
+}
