@@ -1,0 +1,112 @@
+import type { IssuedKeyFact, Problem } from './evidence.ts';
+import type { CredentialPlan } from './plan.ts';
+import type { KeyRecord, Path, RotationKind, RotationState } from './vocabulary.ts';
+
+/**
+ * One try at minting a key. Its name is unique, so that a create whose answer was lost can be found again.
+ * outcome: null before and while it is sent; `minted` with its value staged; `unstaged` minted but its value could not
+ * be staged and is gone; `refused` surely nothing came to exist; `lost` nobody knows yet.
+ */
+export interface Attempt {
+  /** Counts every attempt of this rotation; part of the name, never reused. */
+  readonly n: number;
+  readonly name: string;
+  /** Written before the issuer is called (ISO, ledger time). */
+  readonly sentAt: string | null;
+  readonly outcome: null | 'minted' | 'unstaged' | 'refused' | 'lost';
+  readonly refusal: { readonly code: string; readonly message: string; readonly retryAfterMs: number | null } | null;
+}
+
+/** The engine's memory between steps, kept with the rotation. No secrets. */
+export interface Notes {
+  readonly attempt?: Attempt;
+  /** A former holder of the lease may still act until then (ISO): debts made before it wait for it. */
+  readonly hazardUntil?: string;
+  /** Attempts of which nothing came, or nothing usable. */
+  readonly lostAttempts?: number;
+  /** Consecutive failures of what this state tries to do; nothing is tried again before `retryAt` (ISO). */
+  readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
+  /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
+  readonly waited?: { readonly reason: string; readonly times: number };
+  readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
+  /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */
+  readonly quiet?: { readonly base: string; readonly watermark: string };
+  /** Why it turned back. */
+  readonly failure?: { readonly reason: string; readonly message: string };
+  /** Reasons of which people were told already. */
+  readonly told?: readonly string[];
+  /** What was seen before the old key went, for the audit log and the report. */
+  readonly evidence?: Readonly<Record<string, string>>;
+}
+
+/** What a place serves to applications, compared by fingerprint with what the ledger knows. */
+export type Serving = 'new' | 'old' | 'ours' | 'empty' | 'foreign' | 'unreadable';
+
+export interface PlaceFact {
+  readonly id: string;
+  readonly describe: string;
+  readonly ofRecord: boolean;
+  readonly serving: Serving;
+  readonly detail: string;
+}
+
+export interface NamedResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** Everything that `decide` may know. Sections are gathered only in the states that need them. */
+export interface Facts {
+  readonly rotation: {
+    readonly id: string;
+    readonly credential: string;
+    readonly kind: RotationKind;
+    readonly path: Path;
+    readonly state: RotationState;
+    readonly reason: string;
+  };
+  readonly plan: CredentialPlan;
+  readonly notes: Notes;
+  readonly now: Date;
+  /** Milliseconds in the present state. */
+  readonly inStateMs: number;
+  readonly oldKey: KeyRecord | null;
+  readonly newKey: KeyRecord | null;
+  /** Open debts that this rotation made. */
+  readonly debts: { readonly open: number; readonly payable: number; readonly oldestMs: number };
+
+  readonly gate?: { readonly pausedBy: string | null; readonly windowOpensInMs: number | null };
+  readonly preflight?: { readonly problems: readonly Problem[] };
+  readonly minted?: {
+    /** Live keys listed under the attempt's name; null when the issuer could not be asked. */
+    readonly listed: readonly IssuedKeyFact[] | null;
+    readonly staged: 'present' | 'absent' | 'unreadable';
+    /** Of the value staged under the attempt. */
+    readonly fingerprint: string | null;
+    /** Until then an empty list proves nothing: issuers are eventually consistent and lost requests land late. */
+    readonly lookUntil: Date;
+    readonly detail: string;
+  };
+  readonly staged?: {
+    readonly slot: 'match' | 'mismatch' | 'absent' | 'unreadable';
+    /** Null: as declared. Otherwise what differs (promise 9). */
+    readonly mismatch: string | null;
+    /** The key is not listed yet, or the list failed. */
+    readonly unlisted: boolean;
+    readonly checks: readonly NamedResult[];
+    readonly detail: string;
+  };
+  readonly places?: readonly PlaceFact[];
+  /** Asked only where turning back is in question; null when the issuer could not tell. */
+  readonly oldKeyAlive?: boolean | null;
+  readonly application?: readonly NamedResult[];
+  readonly drain?: {
+    readonly overlapLeftMs: number;
+    /** `quiet`: proved quiet long enough. `busy`: not yet. `unproved`: the usage source has not shown that it saw enough. `not-asked`: no wait for quiet. */
+    readonly quiet: 'quiet' | 'busy' | 'unproved' | 'not-asked';
+    readonly quietLeftMs: number;
+    readonly pastMaxAge: boolean;
+    readonly detail: string;
+  };
+}

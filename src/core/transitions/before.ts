@@ -1,0 +1,23 @@
+/** Before anything exists: admission, preflight, blocked. */
+import { minutes } from '../duration.ts';
+import type { Facts } from '../facts.ts';
+import { always, backoff, type Row } from './row.ts';
+
+const problems = (f: Facts): boolean => (f.preflight?.problems.length ?? 0) > 0;
+const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`).join(' ');
+const revokedFirst = (f: Facts): boolean => f.rotation.path === 'emergency' || f.oldKey?.state === 'revoked';
+
+export const BEFORE: readonly Row[] = [
+  { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, then: { go: 'revoking' }, condemn: 'every', message: () => 'Revocation comes first: every live key of the credential is condemned.' },
+  { from: 'requested', reason: 'paused', title: 'paused', when: (f) => f.gate?.pausedBy != null, then: { wait: () => minutes(1) }, message: (f) => `Paused: ${f.gate?.pausedBy}.` },
+  { from: 'requested', reason: 'window_closed', title: 'window closed', when: (f) => f.rotation.kind === 'scheduled' && (f.gate?.windowOpensInMs ?? 0) > 0, then: { wait: (f) => f.gate?.windowOpensInMs ?? 0 }, message: () => 'The maintenance window is closed.' },
+  { from: 'requested', reason: 'admitted', title: 'admitted', when: always, then: { go: 'preflight' }, message: () => 'Proving that it can succeed before anything is created.' },
+
+  { from: 'preflight', reason: 'problems', title: 'something stands in the way', when: problems, then: { go: 'blocked' }, message: problemText, tell: 'warning' },
+  { from: 'preflight', paths: ['replace'], reason: 'clear_replace', title: 'all proved (replace)', when: (f) => f.oldKey !== null, then: { go: 'revoking' }, condemn: 'old', message: () => 'All proved. The strategy is replace: the old key is revoked first, with downtime, as the policy allows.' },
+  { from: 'preflight', reason: 'clear', title: 'all proved', when: always, then: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
+
+  { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, then: { wait: backoff(minutes(1)) }, message: problemText },
+  { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, then: { go: 'creating' }, message: () => 'The cause has cleared.' },
+  { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, then: { go: 'preflight' }, message: () => 'The cause has cleared.' },
+];

@@ -1,0 +1,57 @@
+/** A key comes to exist: creating, staged, verified. */
+import { minutes, seconds } from '../duration.ts';
+import type { Attempt, Facts } from '../facts.ts';
+import { always, backoff, coolDownMs, coolingDown, payable, trouble, unpaid, type Row } from './row.ts';
+
+/** Attempts of which nothing may come before the rotation gives up (or, with the old key dead, holds and pages). */
+export const MAX_LOST_ATTEMPTS = 3;
+
+const attempt = (f: Facts): Attempt | undefined => f.notes.attempt;
+const unsent = (f: Facts): boolean => attempt(f)?.sentAt == null;
+const refused = (f: Facts): boolean => attempt(f)?.outcome === 'refused';
+const TRANSIENT = ['ISSUER_RATE_LIMITED', 'ISSUER_UNAVAILABLE'];
+const patient = (f: Facts): boolean => f.inStateMs < f.plan.policy.deadlines.verifyMs;
+const refusedForNow = (f: Facts): boolean => refused(f) && TRANSIENT.includes(attempt(f)?.refusal?.code ?? '') && patient(f);
+const found = (f: Facts): number => f.minted?.listed?.length ?? 0;
+const unanswerable = (f: Facts): boolean => f.minted === undefined || f.minted.listed === null || f.minted.staged === 'unreadable';
+const spent = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) >= MAX_LOST_ATTEMPTS;
+const spentNext = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) + 1 >= MAX_LOST_ATTEMPTS;
+const lookLeft = (f: Facts): number => Math.max(0, (f.minted?.lookUntil.getTime() ?? 0) - f.now.getTime());
+const FORWARD_ONLY = ['emergency', 'replace'] as const;
+
+export const CREATING: readonly Row[] = [
+  { from: 'creating', reason: 'minted', title: 'minted and staged', when: (f) => attempt(f)?.outcome === 'minted' && f.newKey !== null, then: { go: 'staged' }, message: (f) => `Minted ${f.newKey?.issuerKeyId} named ${f.newKey?.name}; its value is staged in the store of record.` },
+  { from: 'creating', paths: FORWARD_ONLY, reason: 'unstaged_again', title: 'value could not be staged, try again', when: (f) => attempt(f)?.outcome === 'unstaged', then: { write: 'next_attempt' }, condemn: 'new', message: (f) => `A key was minted but its value could not be staged: ${trouble(f)}` },
+  { from: 'creating', reason: 'unstaged', title: 'value could not be staged', when: (f) => attempt(f)?.outcome === 'unstaged', then: { go: 'aborting' }, condemn: 'new', message: (f) => `The new key was minted but its value could not be staged: ${trouble(f)}` },
+  { from: 'creating', reason: 'issuer_busy', title: 'issuer asks to wait', when: (f) => refusedForNow(f) && coolingDown(f), then: { wait: coolDownMs }, message: (f) => attempt(f)?.refusal?.message ?? '' },
+  { from: 'creating', reason: 'issuer_ready', title: 'try the same attempt again', when: refusedForNow, then: { write: 'retry_attempt' }, message: () => 'Surely nothing was created; trying again under the same name.' },
+  { from: 'creating', reason: 'refused', title: 'issuer refuses', when: refused, then: { go: 'blocked' }, message: (f) => attempt(f)?.refusal?.message ?? '', tell: 'warning' },
+  { from: 'creating', reason: 'pay_orphan', title: 'an orphan fills the slot', when: (f) => unsent(f) && payable(f), then: { effect: 'pay_debts' }, message: () => 'The key of a lost attempt is revoked before the next one is minted.' },
+  { from: 'creating', reason: 'orphan_unpaid', title: 'orphan not revoked yet', when: (f) => unsent(f) && unpaid(f), then: { wait: backoff(minutes(1)) }, message: () => 'The key of a lost attempt must be revoked before the next one is minted.' },
+  { from: 'creating', paths: FORWARD_ONLY, reason: 'held_unminted', title: 'attempts spent, no way back', when: (f) => unsent(f) && spent(f) && coolingDown(f), then: { wait: coolDownMs }, message: () => `No replacement could be created in ${MAX_LOST_ATTEMPTS} attempts; it is tried again.`, tell: 'critical' },
+  { from: 'creating', reason: 'mint', title: 'mint', when: unsent, then: { effect: 'mint' }, message: (f) => `Minting ${attempt(f)?.name}.` },
+  { from: 'creating', reason: 'unanswerable', title: 'cannot look yet', when: unanswerable, then: { wait: backoff(minutes(1)) }, message: (f) => `The create's answer was lost, and it cannot be looked up yet: ${f.minted?.detail ?? ''}` },
+  { from: 'creating', reason: 'recovered', title: 'lost create recovered', when: (f) => found(f) === 1 && f.minted?.staged === 'present', then: { write: 'adopt_minted' }, message: (f) => `The create's answer was lost, but ${f.minted?.listed?.[0]?.id} exists under its name and its value is staged: adopted.` },
+  { from: 'creating', reason: 'unusable', title: 'lost create without its value', when: (f) => found(f) > 0, then: { write: 'condemn_found' }, message: (f) => `The create's answer was lost; ${found(f)} key(s) exist under its name without one staged value: condemned.` },
+  { from: 'creating', reason: 'unseen', title: 'look again', when: (f) => lookLeft(f) > 0, then: { wait: (f) => Math.min(seconds(5), Math.max(250, lookLeft(f))) }, message: () => 'No key is listed under the attempt\'s name yet; looking again before concluding that nothing was created.' },
+  { from: 'creating', paths: ['displace'], reason: 'attempts_spent', title: 'attempts spent', when: spentNext, then: { go: 'aborting' }, message: () => `Nothing could be created in ${MAX_LOST_ATTEMPTS} attempts.` },
+  { from: 'creating', reason: 'nothing_created', title: 'nothing was created', when: always, then: { write: 'next_attempt' }, message: (f) => `Nothing was created under ${attempt(f)?.name}; that name is watched for 24 hours.` },
+];
+
+const slotLost = (f: Facts): boolean => f.staged?.slot === 'absent' || f.staged?.slot === 'mismatch';
+const late = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.verifyMs;
+const proved = (f: Facts): boolean =>
+  f.staged?.slot === 'match' && !f.staged.unlisted && f.staged.mismatch === null && f.staged.checks.every((c) => c.ok);
+const useless = (f: Facts): boolean => f.staged?.mismatch != null || slotLost(f) || late(f);
+const stagedDetail = (f: Facts): string => f.staged?.mismatch ?? f.staged?.detail ?? '';
+
+export const STAGED: readonly Row[] = [
+  { from: 'staged', reason: 'proved', title: 'read back, checks green', when: proved, then: { go: 'verified' }, message: (f) => `Read back and proved: ${f.staged?.checks.map((c) => `${c.name}: ${c.detail}`).join('; ')}` },
+  { from: 'staged', paths: FORWARD_ONLY, reason: 'mint_again', title: 'useless, mint another', when: (f) => useless(f) && !spent(f), then: { go: 'creating' }, condemn: 'new', message: (f) => `The replacement is useless: ${stagedDetail(f)}` },
+  { from: 'staged', paths: FORWARD_ONLY, reason: 'held_unproved', title: 'useless, no way back', when: useless, then: { wait: backoff(minutes(1)) }, message: (f) => `The replacement cannot be proved, and there is no old key to keep: ${stagedDetail(f)}`, tell: 'critical' },
+  { from: 'staged', reason: 'wrong_key', title: 'scopes or environment differ', when: (f) => f.staged?.mismatch != null, then: { go: 'aborting' }, condemn: 'new', message: (f) => `The new key is not as declared: ${f.staged?.mismatch}` },
+  { from: 'staged', reason: 'value_lost', title: 'staged value gone', when: slotLost, then: { go: 'aborting' }, condemn: 'new', message: () => 'The staged value is gone from the store of record, or is another one.' },
+  { from: 'staged', reason: 'unproved', title: 'checks red past deadline', when: late, then: { go: 'aborting' }, condemn: 'new', message: (f) => `The new key did not pass its checks in time: ${f.staged?.detail ?? ''}` },
+  { from: 'staged', reason: 'proving', title: 'checks not green yet', when: always, then: { wait: backoff(seconds(10)) }, message: (f) => `Not proved yet: ${f.staged?.detail ?? ''}` },
+  { from: 'verified', reason: 'promote', title: 'intent to promote', when: always, then: { go: 'promoting' }, message: () => 'From here on stores change.' },
+];

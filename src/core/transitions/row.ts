@@ -1,0 +1,79 @@
+import { seconds } from '../duration.ts';
+import type { Facts, NamedResult, PlaceFact, Serving } from '../facts.ts';
+import type { Path, RotationState, Severity } from '../vocabulary.ts';
+
+/** What the engine does in the outside world: one effect a step, then facts are gathered again. */
+export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_promoted', 'hooks_rolled_back', 'pay_debts'] as const;
+export type Effect = (typeof EFFECTS)[number];
+
+/** What changes in the ledger alone, without leaving the state. */
+export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_found', 'condemn_new'] as const;
+export type LedgerWrite = (typeof LEDGER_WRITES)[number];
+
+export type Then =
+  | { readonly go: RotationState }
+  | { readonly effect: Effect }
+  | { readonly write: LedgerWrite }
+  /** How long at most, milliseconds; anything that happens earlier wakes the rotation too. */
+  | { readonly wait: (facts: Facts) => number };
+
+export interface Row {
+  readonly from: RotationState;
+  /** All paths when absent. */
+  readonly paths?: readonly Path[];
+  /** A code, unique within the state; shown in history, logs, alerts, docs. */
+  readonly reason: string;
+  /** For people reading the table; the diagram's edge label. */
+  readonly title: string;
+  readonly when: (facts: Facts) => boolean;
+  readonly then: Then;
+  /** One sentence for the history. */
+  readonly message: (facts: Facts) => string;
+  /** Keys that become revocation debts in the same write. */
+  readonly condemn?: 'old' | 'new' | 'every';
+  /** People are told once per reason, by a notice of this severity. */
+  readonly tell?: Severity;
+}
+
+export const always = (): boolean => true;
+
+/** Doubles from one second to `capMs` with each failure, or each wait for the same reason. */
+export const backoff = (capMs: number) => (f: Facts): number => {
+  const times = Math.max(f.notes.trouble?.count ?? 0, f.notes.waited?.times ?? 0);
+  return Math.min(capMs, seconds(0.5) * 2 ** Math.min(20, times));
+};
+
+export const trouble = (f: Facts): string => f.notes.trouble?.last ?? '';
+export const failedBefore = (f: Facts): boolean => (f.notes.trouble?.count ?? 0) > 0;
+/** Between a failed effect and its next try. */
+export const coolingDown = (f: Facts): boolean => coolDownMs(f) > 0;
+export const coolDownMs = (f: Facts): number =>
+  f.notes.trouble === undefined ? 0 : Math.max(0, Date.parse(f.notes.trouble.retryAt) - f.now.getTime());
+
+const placesOf = (f: Facts): readonly PlaceFact[] => f.places ?? [];
+export const placeCount = (f: Facts): number => placesOf(f).length;
+export const someServe = (f: Facts, ...serving: Serving[]): boolean => placesOf(f).some((p) => serving.includes(p.serving));
+export const allServeNew = (f: Facts): boolean => placesOf(f).every((p) => p.serving === 'new');
+export const naming = (f: Facts, ...serving: Serving[]): string =>
+  placesOf(f)
+    .filter((p) => serving.includes(p.serving))
+    .map((p) => (p.detail === '' ? p.describe : `${p.describe} (${p.detail})`))
+    .join('; ');
+/** Every place that does not serve the new key, whatever it does serve. */
+export const namingOthers = (f: Facts): string => naming(f, 'old', 'ours', 'empty', 'foreign', 'unreadable');
+
+/** The way back is open while the old key lives: only then may applications be sent back to it. */
+export const canGoBack = (f: Facts): boolean => f.rotation.path === 'displace' && f.oldKey !== null && f.oldKeyAlive !== false;
+
+const red = (f: Facts): readonly NamedResult[] => (f.application ?? []).filter((c) => !c.ok);
+export const applicationRed = (f: Facts): boolean => red(f).length > 0;
+export const describeRed = (f: Facts): string => red(f).map((c) => `${c.name}: ${c.detail}`).join('; ');
+
+export const hooksRun = (f: Facts, hook: 'promoted' | 'rolled_back'): boolean =>
+  f.plan.hooks.length === 0 || (f.notes.hooksRun ?? []).includes(hook);
+
+export const told = (f: Facts, reason: string): boolean => (f.notes.told ?? []).includes(reason);
+export const payable = (f: Facts): boolean => f.debts.payable > 0;
+export const unpaid = (f: Facts): boolean => f.debts.open > 0;
+export const newKeyCondemned = (f: Facts): boolean => f.newKey !== null && ['condemned', 'revoked', 'lost'].includes(f.newKey.state);
+export const failure = (f: Facts): string => f.notes.failure?.message ?? '';
