@@ -1,0 +1,2 @@
+export { createSecretsManagerStore } from './store.ts';
+export type { SecretsManagerOptions } from './options.ts';
