@@ -76,8 +76,14 @@ export interface Facts {
   /** Open debts that this rotation made. */
   readonly debts: { readonly open: number; readonly payable: number; readonly oldestMs: number };
 
+  /** Every key of the credential that may be alive: what an emergency condemns. */
+  readonly everyKey?: readonly KeyRecord[];
   readonly gate?: { readonly pausedBy: string | null; readonly windowOpensInMs: number | null };
-  readonly preflight?: { readonly problems: readonly Problem[] };
+  readonly preflight?: {
+    readonly problems: readonly Problem[];
+    /** What the issuer says of room for another key. */
+    readonly slots: { readonly liveKeys: number; readonly limit: number | null } | null;
+  };
   readonly minted?: {
     /** Live keys listed under the attempt's name; null when the issuer could not be asked. */
     readonly listed: readonly IssuedKeyFact[] | null;
@@ -107,6 +113,8 @@ export interface Facts {
     readonly quiet: 'quiet' | 'busy' | 'unproved' | 'not-asked';
     readonly quietLeftMs: number;
     readonly pastMaxAge: boolean;
+    /** What the usage source showed, to be remembered in the notes. */
+    readonly observed: Notes['quiet'] | null;
     readonly detail: string;
   };
 }

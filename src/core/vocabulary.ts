@@ -65,7 +65,8 @@ export interface KeyRecord {
   readonly revokedAt: Date | null;
 }
 
-export type DebtCause = 'superseded' | 'aborted' | 'rolled_back' | 'orphan' | 'emergency';
+/** `replaced`: revoked before its replacement exists, by a policy that allows downtime. */
+export type DebtCause = 'superseded' | 'replaced' | 'aborted' | 'rolled_back' | 'orphan' | 'emergency';
 
 /** A durable promise to revoke one key. It outlives the rotation that made it. */
 export interface RevocationDebt {

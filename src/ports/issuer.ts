@@ -88,6 +88,12 @@ export interface Issuer {
   /** One cheap call with the key's own value; counts as use of that key. */
   probe(value: Secret, signal: AbortSignal): Promise<KeyProbe>;
 
+  /**
+   * Proves by the issuer's own trail that `value` is the key `issuerKeyId`: a marked call with the value shows up under
+   * that id, however busy the key is. `refuted` when it surely does not, `unknown` when the trail does not tell.
+   */
+  prove?(value: Secret, issuerKeyId: string, signal: AbortSignal): Promise<'proven' | 'refuted' | 'unknown'>;
+
   /** Today's figures by key, or null where the issuer does not tell. */
   usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[]>;
 }

@@ -5,6 +5,7 @@ import { always, backoff, type Row } from './row.ts';
 
 const problems = (f: Facts): boolean => (f.preflight?.problems.length ?? 0) > 0;
 const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`).join(' ');
+const oldKeyGone = (f: Facts): boolean => f.oldKey !== null && f.oldKeyAlive === false;
 const revokedFirst = (f: Facts): boolean => f.rotation.path === 'emergency' || f.oldKey?.state === 'revoked';
 
 export const BEFORE: readonly Row[] = [
@@ -13,10 +14,12 @@ export const BEFORE: readonly Row[] = [
   { from: 'requested', reason: 'window_closed', title: 'window closed', when: (f) => f.rotation.kind === 'scheduled' && (f.gate?.windowOpensInMs ?? 0) > 0, then: { wait: (f) => f.gate?.windowOpensInMs ?? 0 }, message: () => 'The maintenance window is closed.' },
   { from: 'requested', reason: 'admitted', title: 'admitted', when: always, then: { go: 'preflight' }, message: () => 'Proving that it can succeed before anything is created.' },
 
+  { from: 'preflight', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, then: { write: 'forget_old' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer, without Keyturn: applications that use it are locked out. Going on without it.`, tell: 'critical' },
   { from: 'preflight', reason: 'problems', title: 'something stands in the way', when: problems, then: { go: 'blocked' }, message: problemText, tell: 'warning' },
   { from: 'preflight', paths: ['replace'], reason: 'clear_replace', title: 'all proved (replace)', when: (f) => f.oldKey !== null, then: { go: 'revoking' }, condemn: 'old', message: () => 'All proved. The strategy is replace: the old key is revoked first, with downtime, as the policy allows.' },
   { from: 'preflight', reason: 'clear', title: 'all proved', when: always, then: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
 
+  { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, then: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
   { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, then: { wait: backoff(minutes(1)) }, message: problemText },
   { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, then: { go: 'creating' }, message: () => 'The cause has cleared.' },
   { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, then: { go: 'preflight' }, message: () => 'The cause has cleared.' },

@@ -1,7 +1,7 @@
 /** A key comes to exist: creating, staged, verified. */
 import { minutes, seconds } from '../duration.ts';
 import type { Attempt, Facts } from '../facts.ts';
-import { always, backoff, coolDownMs, coolingDown, payable, trouble, unpaid, type Row } from './row.ts';
+import { always, backoff, coolDownMs, coolingDown, payable, told, trouble, unpaid, type Row } from './row.ts';
 
 /** Attempts of which nothing may come before the rotation gives up (or, with the old key dead, holds and pages). */
 export const MAX_LOST_ATTEMPTS = 3;
@@ -28,7 +28,7 @@ export const CREATING: readonly Row[] = [
   { from: 'creating', reason: 'refused', title: 'issuer refuses', when: refused, then: { go: 'blocked' }, message: (f) => attempt(f)?.refusal?.message ?? '', tell: 'warning' },
   { from: 'creating', reason: 'pay_orphan', title: 'an orphan fills the slot', when: (f) => unsent(f) && payable(f), then: { effect: 'pay_debts' }, message: () => 'The key of a lost attempt is revoked before the next one is minted.' },
   { from: 'creating', reason: 'orphan_unpaid', title: 'orphan not revoked yet', when: (f) => unsent(f) && unpaid(f), then: { wait: backoff(minutes(1)) }, message: () => 'The key of a lost attempt must be revoked before the next one is minted.' },
-  { from: 'creating', paths: FORWARD_ONLY, reason: 'held_unminted', title: 'attempts spent, no way back', when: (f) => unsent(f) && spent(f) && coolingDown(f), then: { wait: coolDownMs }, message: () => `No replacement could be created in ${MAX_LOST_ATTEMPTS} attempts; it is tried again.`, tell: 'critical' },
+  { from: 'creating', paths: FORWARD_ONLY, reason: 'held_unminted', title: 'attempts spent, no way back', when: (f) => unsent(f) && spent(f) && !told(f, 'held_unminted'), then: { wait: () => seconds(30) }, message: () => `No replacement could be created in ${MAX_LOST_ATTEMPTS} attempts; it is tried again.`, tell: 'critical' },
   { from: 'creating', reason: 'mint', title: 'mint', when: unsent, then: { effect: 'mint' }, message: (f) => `Minting ${attempt(f)?.name}.` },
   { from: 'creating', reason: 'unanswerable', title: 'cannot look yet', when: unanswerable, then: { wait: backoff(minutes(1)) }, message: (f) => `The create's answer was lost, and it cannot be looked up yet: ${f.minted?.detail ?? ''}` },
   { from: 'creating', reason: 'recovered', title: 'lost create recovered', when: (f) => found(f) === 1 && f.minted?.staged === 'present', then: { write: 'adopt_minted' }, message: (f) => `The create's answer was lost, but ${f.minted?.listed?.[0]?.id} exists under its name and its value is staged: adopted.` },

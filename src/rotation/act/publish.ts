@@ -1,0 +1,60 @@
+/** Changing what applications read: one place a step, by compare and set. */
+import { KeyturnError } from '../../core/errors.ts';
+import type { Facts, PlaceFact, Serving } from '../../core/facts.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { PromoteRequest } from '../../ports/store.ts';
+import { bounded, type Turn } from '../engine.ts';
+import { findValue, readPlaces, type ReadPlace } from '../evidence.ts';
+import { failed, succeeded, type Outcome } from './outcome.ts';
+
+/** Promotes the next place that is behind: the store of record first, then in the order of the configuration. */
+export async function promote(turn: Turn, facts: Facts): Promise<Outcome> {
+  const target = nextPlace(facts, ['old', 'ours', 'empty']);
+  const displaced = target.serving === 'old' && facts.rotation.path === 'displace' ? 'keep' : 'drop';
+  return await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt: attemptName(facts), displaced });
+}
+
+/** Puts the old key back in the next place that serves the new one. */
+export async function restore(turn: Turn, facts: Facts): Promise<Outcome> {
+  const target = nextPlace(facts, ['new']);
+  return await write(turn, facts, target, facts.oldKey?.fingerprint ?? null, { attempt: `${attemptName(facts)}:rollback`, displaced: 'drop' });
+}
+
+function attemptName(facts: Facts): string {
+  return facts.notes.attempt?.name ?? facts.rotation.id;
+}
+
+function nextPlace(facts: Facts, serving: readonly Serving[]): PlaceFact {
+  const waiting = (facts.places ?? []).filter((place) => serving.includes(place.serving));
+  const next = waiting.find((place) => place.ofRecord) ?? waiting[0];
+  if (next === undefined) throw new Error('no place left to write');
+  return next;
+}
+
+async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string | null, request: Pick<PromoteRequest, 'attempt' | 'displaced'>): Promise<Outcome> {
+  try {
+    const reads = await readPlaces(turn.plugins.places, turn.signal);
+    const { place, view } = readOf(reads, target);
+    const value = valueFor(reads, print, turn);
+    if (view === null) return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));
+    await turn.engine.ledger.sync();
+    await bounded(turn, place.store.callTimeoutMs, (signal) => place.store.promote({ ...request, value, expect: view.version }, signal));
+    return succeeded();
+  } catch (error) {
+    return failed(facts, error);
+  }
+}
+
+function readOf(reads: readonly ReadPlace[], target: PlaceFact): ReadPlace {
+  const read = reads.find((r) => r.place.id === target.id);
+  if (read === undefined) throw new Error(`place ${target.id} is not part of the plan`);
+  return read;
+}
+
+function valueFor(reads: readonly ReadPlace[], print: string | null, turn: Turn): Secret {
+  const value = findValue(reads, print, turn.engine.fingerprint);
+  if (value === null) {
+    throw new KeyturnError('STORE_MISSING', 'No store holds the value any more.', { todo: 'Restore a store from its history, or revoke the credential so that it gets a new key.' });
+  }
+  return value;
+}

@@ -1,0 +1,198 @@
+/** From a decision to the guarded write that records it. Pure but for the notice's wording. */
+import { hours } from '../core/duration.ts';
+import type { Decision } from '../core/decide.ts';
+import type { Attempt, Facts, Notes } from '../core/facts.ts';
+import { attemptName } from '../core/naming.ts';
+import type { LedgerWrite } from '../core/transitions/index.ts';
+import type { DebtCause, KeyRecord, KeyState, RotationState } from '../core/vocabulary.ts';
+import { isTerminal } from '../core/vocabulary.ts';
+import type { Change, NewDebt, NewWatch } from '../ports/ledger.ts';
+import type { Turn } from './engine.ts';
+import { noticeOf } from './notice.ts';
+
+const WATCH_MS = hours(24);
+
+/** Everything that goes with entering `to`: locks, slots, key states, the next attempt. */
+export async function goChange(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' }): Promise<Change> {
+  const { to } = decision;
+  const notes: Notes = { ...settled(facts.notes), ...(await notesFor(turn, facts, to, decision)) };
+  return {
+    ...said(turn, facts, decision, notes),
+    to,
+    ...admission(turn, facts, to),
+    ...(leavesStores(to) ? { unlockLocations: true, releaseSlot: true } : {}),
+    keyStates: [...promotedKeys(facts, to), ...condemned(facts, decision).keyStates],
+    debts: condemned(facts, decision).debts,
+    watches: to === 'aborting' ? watchAttempt(facts) : [],
+    ...(to === 'creating' ? { newKeyId: null } : {}),
+    wakeInMs: isTerminal(to) ? null : 0,
+  };
+}
+
+/** Locks and room are taken on the way to `creating`; a rotation's pace is counted when it is admitted. */
+function admission(turn: Turn, facts: Facts, to: RotationState): Change {
+  if (to === 'preflight' && facts.rotation.state === 'requested') return { pace: facts.plan.pacing };
+  if (to !== 'creating') return {};
+  const slots = facts.preflight?.slots ?? null;
+  return {
+    lockLocations: turn.plugins.places.map((place) => place.store.location),
+    ...(slots === null ? {} : { reserveSlot: { issuer: facts.plan.issuer.name, ...slots } }),
+  };
+}
+
+function leavesStores(to: RotationState): boolean {
+  return to === 'blocked' || to === 'draining' || to === 'reporting' || isTerminal(to);
+}
+
+async function notesFor(turn: Turn, facts: Facts, to: RotationState, decision: Decision): Promise<Partial<Notes>> {
+  if (to === 'creating') return await nextAttempt(turn, facts, facts.rotation.state === 'staged');
+  if (to === 'aborting' || to === 'rolling_back') return { failure: { reason: decision.reason, message: decision.message } };
+  return {};
+}
+
+async function nextAttempt(turn: Turn, facts: Facts, lost: boolean): Promise<Pick<Notes, 'attempt' | 'lostAttempts'>> {
+  const n = (facts.notes.attempt?.n ?? 0) + 1;
+  const name = attemptName(facts.plan.keyName, await turn.engine.ledger.installation(), facts.rotation.id, n);
+  const attempt: Attempt = { n, name, sentAt: null, outcome: null, refusal: null };
+  return { attempt, lostAttempts: (facts.notes.lostAttempts ?? 0) + (lost ? 1 : 0) };
+}
+
+/** New key current and old key draining, once stores and applications are healthy. */
+function promotedKeys(facts: Facts, to: RotationState): NonNullable<Change['keyStates']> {
+  if (facts.rotation.state !== 'confirmed' || !['draining', 'done', 'reporting'].includes(to)) return [];
+  const states: { keyId: string; state: KeyState }[] = [];
+  if (to === 'draining' && facts.oldKey !== null) states.push({ keyId: facts.oldKey.id, state: 'draining' });
+  if (facts.newKey !== null) states.push({ keyId: facts.newKey.id, state: 'current' });
+  return states;
+}
+
+interface Condemned {
+  readonly debts: readonly NewDebt[];
+  readonly keyStates: NonNullable<Change['keyStates']>;
+}
+
+function condemned(facts: Facts, decision: Decision): Condemned {
+  const cause = causeOf(facts, decision);
+  const keys = (decision.condemn === 'old' ? [facts.oldKey] : decision.condemn === 'new' ? [facts.newKey] : decision.condemn === 'every' ? (facts.everyKey ?? []) : [])
+    .filter((key): key is KeyRecord => key !== null && key.state !== 'revoked' && key.state !== 'lost');
+  return {
+    debts: keys.map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeft(facts) : 0)),
+    keyStates: keys.map((key) => ({ keyId: key.id, state: 'condemned' as const })),
+  };
+}
+
+function causeOf(facts: Facts, decision: Decision): DebtCause {
+  if (decision.condemn === 'every') return 'emergency';
+  if (decision.condemn === 'old') return facts.rotation.path === 'replace' ? 'replaced' : 'superseded';
+  if (facts.rotation.state === 'rolling_back') return 'rolled_back';
+  return decision.kind === 'go' && decision.to === 'aborting' ? 'aborted' : 'orphan';
+}
+
+/** A frozen former lease holder may still be promoting the key: its longest effect is waited out. */
+function hazardLeft(facts: Facts): number {
+  return facts.notes.hazardUntil === undefined ? 0 : Math.max(0, Date.parse(facts.notes.hazardUntil) - facts.now.getTime());
+}
+
+function debtFor(facts: Facts, key: Pick<KeyRecord, 'issuerKeyId' | 'fingerprint'>, cause: DebtCause, notBeforeMs: number): NewDebt {
+  const { id, credential } = facts.rotation;
+  return { credential, issuer: facts.plan.issuer.name, issuerKeyId: key.issuerKeyId, fingerprint: key.fingerprint, cause, rotationId: id, notBeforeMs };
+}
+
+function watchAttempt(facts: Facts): readonly NewWatch[] {
+  const { attempt } = facts.notes;
+  if (attempt?.sentAt == null || attempt.outcome === 'refused') return [];
+  const { id, credential } = facts.rotation;
+  return [{ issuer: facts.plan.issuer.name, credential, name: attempt.name, rotationId: id, forMs: WATCH_MS }];
+}
+
+/** What changes in the ledger alone. */
+export async function writeChange(turn: Turn, facts: Facts, decision: Decision & { kind: 'write' }): Promise<Change> {
+  const written = await WRITES[decision.write](turn, facts);
+  const own = condemned(facts, decision);
+  return {
+    ...said(turn, facts, decision, { ...settled(facts.notes), ...written.notes }),
+    ...written.change,
+    debts: [...(written.change.debts ?? []), ...own.debts],
+    keyStates: [...(written.change.keyStates ?? []), ...own.keyStates],
+    wakeInMs: 0,
+  };
+}
+
+interface Written {
+  readonly notes: Partial<Notes>;
+  readonly change: Change;
+}
+
+const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise<Written>>> = {
+  retry_attempt: async (_turn, facts) => ({ notes: { attempt: { ...mustAttempt(facts), sentAt: null, outcome: null, refusal: null } }, change: {} }),
+  next_attempt: async (turn, facts) => ({ notes: await nextAttempt(turn, facts, true), change: { watches: watchAttempt(facts), newKeyId: null } }),
+  adopt_minted: async (_turn, facts) => adoptMinted(facts),
+  condemn_found: async (turn, facts) => condemnFound(turn, facts),
+  condemn_new: async () => ({ notes: {}, change: {} }),
+  forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
+};
+
+function mustAttempt(facts: Facts): Attempt {
+  if (facts.notes.attempt === undefined) throw new Error('there is no attempt');
+  return facts.notes.attempt;
+}
+
+function adoptMinted(facts: Facts): Written {
+  const found = facts.minted?.listed?.[0];
+  if (found === undefined) throw new Error('nothing was found to adopt');
+  const { id, credential } = facts.rotation;
+  const newKey: NonNullable<Change['newKey']> = {
+    credential, issuer: facts.plan.issuer.name, issuerKeyId: found.id, name: found.name, prefix: found.prefix,
+    fingerprint: facts.minted?.fingerprint ?? null, scopes: found.scopes, state: 'staged', proven: true, rotationId: id, createdAt: null,
+  };
+  return { notes: { attempt: { ...mustAttempt(facts), outcome: 'minted' } }, change: { newKey, watches: watchAttempt(facts) } };
+}
+
+async function condemnFound(turn: Turn, facts: Facts): Promise<Written> {
+  const debts = (facts.minted?.listed ?? []).map((key) => debtFor(facts, { issuerKeyId: key.id, fingerprint: null }, 'orphan', 0));
+  return { notes: await nextAttempt(turn, facts, true), change: { debts, watches: watchAttempt(facts) } };
+}
+
+/** A wait: why, for how long, and that it was for the same reason as before. */
+export function waitChange(turn: Turn, facts: Facts, decision: Decision & { kind: 'wait' }): Change {
+  const times = facts.notes.waited?.reason === decision.reason ? facts.notes.waited.times + 1 : 1;
+  return { ...said(turn, facts, decision, { ...facts.notes, ...remembered(facts), waited: { reason: decision.reason, times } }), wakeInMs: decision.ms };
+}
+
+/** Reason, message, notes, the notice that people get once a reason, and audit of an override. */
+function said(turn: Turn, facts: Facts, decision: Decision, notes: Notes): Change {
+  const key = toldKey(facts, decision);
+  const tells = decision.tell !== undefined && !(facts.notes.told ?? []).includes(key);
+  const notice = tells ? noticeOf(turn, facts, decision) : null;
+  return {
+    reason: decision.reason,
+    message: decision.message,
+    notes: { ...notes, ...remembered(facts), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
+    notices: notice === null ? [] : [{ notice, channels: facts.plan.channels[notice.severity] }],
+    audit: decision.reason === 'max_age' ? [override(turn, facts, decision)] : [],
+  };
+}
+
+/** People hear again when something else stands in the way. */
+function toldKey(facts: Facts, decision: Decision): string {
+  const codes = facts.preflight?.problems.map((problem) => problem.code).sort().join('+') ?? '';
+  return codes === '' ? decision.reason : `${decision.reason}:${codes}`;
+}
+
+function override(turn: Turn, facts: Facts, decision: Decision): NonNullable<Change['audit']>[number] {
+  return {
+    type: 'policy.max_age_override',
+    actor: { who: `worker:${turn.engine.worker}`, why: decision.message },
+    keyId: facts.oldKey?.id ?? null,
+    detail: { maxAgeMs: facts.plan.policy.maxAgeMs, drain: facts.drain?.detail ?? '' },
+  };
+}
+
+function remembered(facts: Facts): Partial<Notes> {
+  return facts.drain?.observed == null ? {} : { quiet: facts.drain.observed };
+}
+
+function settled(notes: Notes): Notes {
+  const { trouble: _trouble, waited: _waited, ...kept } = notes;
+  return kept;
+}

@@ -1,0 +1,122 @@
+/** Paying revocation debts: look at every store again right before the revoke, and refuse where the key is still served. */
+import { debtOverdue } from '../alerts/notices.ts';
+import { decideDebt, debtRetryMs, isUnconditional, type DebtFacts, type Exposure } from '../core/debt.ts';
+import { describeError, KeyturnError } from '../core/errors.ts';
+import type { CredentialPlan } from '../core/plan.ts';
+import type { RevocationDebt } from '../core/vocabulary.ts';
+import type { Change } from '../ports/ledger.ts';
+import type { StoreSlot } from '../ports/store.ts';
+import { LONGEST_EFFECT_MS, type Engine, type Place } from './engine.ts';
+import { readPlaces, type ReadPlace } from './evidence.ts';
+
+const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
+const ROUNDS = 3;
+
+/** Pays one debt if it is payable and nobody else is at it. `not-ours` when it is not. */
+export async function payDebt(engine: Engine, id: string, signal: AbortSignal): Promise<'paid' | 'postponed' | 'not-ours'> {
+  const debt = await engine.ledger.leaseDebt(id, engine.worker, DEBT_LEASE_MS);
+  if (debt === null) return 'not-ours';
+  const log = engine.log.child({ credential: debt.credential, rotation: debt.rotationId, key: debt.issuerKeyId, debt: debt.id });
+  try {
+    const plans = await plansOf(engine, debt);
+    await clearAndCheck(engine, debt, plans, signal);
+    const outcome = await revokeAt(engine, debt, plans, signal);
+    await engine.ledger.settleDebt(debt, engine.worker, outcome, []);
+    log.info({ outcome, cause: debt.cause }, 'key revoked');
+    return 'paid';
+  } catch (error) {
+    const asked = error instanceof KeyturnError ? (error.retryAfterMs ?? 0) : 0;
+    const delay = debtRetryMs(debt.cause, debt.attempts, asked);
+    await engine.ledger.postponeDebt(debt, engine.worker, describeError(error), delay, await overdueNotice(engine, debt, error));
+    log.warn({ error: describeError(error), retryInMs: delay }, 'key not revoked yet');
+    return 'postponed';
+  }
+}
+
+/** The plan of the rotation that made the debt and the credential's plan of today: a store of either may serve the key. */
+async function plansOf(engine: Engine, debt: RevocationDebt): Promise<readonly CredentialPlan[]> {
+  const rotation = debt.rotationId === null ? null : await engine.ledger.rotation(debt.rotationId);
+  const credential = await engine.ledger.credential(debt.credential);
+  return [rotation?.plan, credential?.plan].filter((plan) => plan !== undefined);
+}
+
+async function placesOf(engine: Engine, plans: readonly CredentialPlan[]): Promise<readonly Place[]> {
+  const all = (await Promise.all(plans.map(async (plan) => (await engine.plugins(plan)).places))).flat();
+  return [...new Map(all.map((place) => [place.store.describe, place])).values()];
+}
+
+async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readonly CredentialPlan[], signal: AbortSignal): Promise<void> {
+  if (isUnconditional(debt.cause)) return;
+  const places = await placesOf(engine, plans);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const reads = await readPlaces(places, signal);
+    const decision = decideDebt(await factsOf(engine, debt, reads));
+    if (decision.do === 'revoke') return;
+    if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
+    await retire(engine, debt, reads, signal);
+  }
+  throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
+}
+
+async function factsOf(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[]): Promise<DebtFacts> {
+  const key = (await engine.ledger.keysOf(debt.credential)).find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
+  return {
+    cause: debt.cause,
+    proven: key?.proven ?? true,
+    currentInLedger: key?.state === 'current',
+    places: reads.map((read) => ({ describe: read.place.store.describe, exposure: exposure(engine, debt, read), detail: read.error })),
+  };
+}
+
+/** `history` counts only for a key that was never good: applications were never meant to find it anywhere. */
+function exposure(engine: Engine, debt: RevocationDebt, read: ReadPlace): Exposure {
+  if (read.view === null) return 'unreadable';
+  const roles = new Set(read.view.slots.filter(holds(engine, debt)).map((slot) => slot.role));
+  if (roles.has('current')) return 'current';
+  if (roles.has('backup')) return 'backup';
+  if (roles.has('history') && debt.cause !== 'superseded') return 'leftover';
+  return roles.has('staged') || roles.has('displaced') ? 'leftover' : 'clear';
+}
+
+function holds(engine: Engine, debt: RevocationDebt): (slot: StoreSlot) => boolean {
+  return (slot) => debt.fingerprint !== null && engine.fingerprint(slot.value) === debt.fingerprint;
+}
+
+async function retire(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[], signal: AbortSignal): Promise<void> {
+  const why = debt.cause === 'superseded' ? 'superseded' : 'rejected';
+  for (const { place, view } of reads) {
+    if (view?.slots.some(holds(engine, debt)) !== true) continue;
+    const bound = AbortSignal.any([signal, AbortSignal.timeout(place.store.callTimeoutMs)]);
+    await place.store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, bound);
+  }
+}
+
+async function revokeAt(engine: Engine, debt: RevocationDebt, plans: readonly CredentialPlan[], signal: AbortSignal): Promise<'revoked' | 'gone'> {
+  const plan = plans.find((p) => p.issuer.name === debt.issuer);
+  if (plan === undefined) throw new KeyturnError('UNKNOWN_NAME', `Issuer ${debt.issuer} is no longer configured.`, { todo: 'Revoke the key there by hand, or put the issuer back.' });
+  const { issuer } = await engine.plugins(plan);
+  await engine.ledger.sync();
+  return await issuer.revoke(debt.issuerKeyId, AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs)]));
+}
+
+/** People hear of a debt once it is older than the policy tolerates; of an emergency's at the first failure. */
+async function overdueNotice(engine: Engine, debt: RevocationDebt, error: unknown): Promise<NonNullable<Change['notices']>> {
+  const plan = (await engine.ledger.credential(debt.credential))?.plan;
+  if (plan === undefined || debt.alertedAt !== null) return [];
+  const ageMs = (await engine.ledger.now()).getTime() - debt.createdAt.getTime();
+  if (debt.cause !== 'emergency' && ageMs < plan.policy.deadlines.stuckMs) return [];
+  const key = (await engine.ledger.keysOf(debt.credential)).find((k) => k.issuerKeyId === debt.issuerKeyId);
+  const notice = debtOverdue({
+    credential: debt.credential,
+    issuer: debt.issuer,
+    owner: plan.owner,
+    rotationId: debt.rotationId,
+    key: { issuerKeyId: debt.issuerKeyId, prefix: key?.prefix ?? '' },
+    cause: debt.cause,
+    debtId: debt.id,
+    ageMs,
+    attempts: debt.attempts + 1,
+    lastError: describeError(error),
+  });
+  return [{ notice, channels: plan.channels[notice.severity] }];
+}

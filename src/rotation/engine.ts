@@ -1,0 +1,60 @@
+import type { CredentialPlan } from '../core/plan.ts';
+import type { Fingerprinter } from '../core/secret.ts';
+import type { ApplicationCheck, KeyCheck, ReloadHook } from '../ports/check.ts';
+import type { Issuer } from '../ports/issuer.ts';
+import type { Lease, Ledger } from '../ports/ledger.ts';
+import type { Log } from '../ports/log.ts';
+import type { Queue } from '../ports/queue.ts';
+import type { SecretStore } from '../ports/store.ts';
+
+/** A place with its store opened. */
+export interface Place {
+  readonly id: string;
+  readonly ofRecord: boolean;
+  readonly store: SecretStore;
+}
+
+/** The plug-ins that one plan names, opened. */
+export interface Plugins {
+  readonly issuer: Issuer;
+  readonly places: readonly Place[];
+  readonly keyChecks: readonly KeyCheck[];
+  readonly applicationChecks: readonly ApplicationCheck[];
+  readonly hooks: readonly ReloadHook[];
+}
+
+/** What the engine needs of the rest of Keyturn; made once per worker by src/app. */
+export interface Engine {
+  readonly ledger: Ledger;
+  readonly queue: Pick<Queue, 'wake'>;
+  /** Opens (or finds open) the plug-ins of a plan. Throws where a reference does not resolve. */
+  readonly plugins: (plan: CredentialPlan) => Promise<Plugins>;
+  readonly fingerprint: Fingerprinter;
+  readonly log: Log;
+  /** Unique per process. */
+  readonly worker: string;
+}
+
+/** How long a lease lasts without renewal; it is renewed right before each effect for as long as the effect may take. */
+export const LEASE_MS = 30_000;
+/** Added to an effect's bound when its lease is renewed: the write after it needs time too. */
+export const LEASE_MARGIN_MS = 10_000;
+/** The configuration allows no issuer or store a longer time-out; a debt waits this long where a former lease holder may still act. */
+export const LONGEST_EFFECT_MS = 60_000;
+
+/** One worker's turn at one rotation. `lease` is replaced as it is renewed and as commits change the rotation. */
+export interface Turn {
+  readonly engine: Engine;
+  readonly plugins: Plugins;
+  readonly signal: AbortSignal;
+  lease: Lease;
+}
+
+/**
+ * Runs one effect in the outside world: the lease is renewed right before it for as long as it may take, and the
+ * effect is abandoned at its bound. Throws LEASE_LOST, before anything happened, when another worker took over.
+ */
+export async function bounded<T>(turn: Turn, boundMs: number, effect: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  turn.lease = await turn.engine.ledger.renew(turn.lease, Math.max(LEASE_MS, boundMs + LEASE_MARGIN_MS));
+  return await effect(AbortSignal.any([turn.signal, AbortSignal.timeout(boundMs)]));
+}

@@ -1,0 +1,64 @@
+/** Gather: the facts that the present state decides on. Reads only; whatever fails to answer becomes a fact too. */
+import type { Facts, Notes } from '../../core/facts.ts';
+import type { RotationState } from '../../core/vocabulary.ts';
+import type { Turn } from '../engine.ts';
+import { gatherDraining } from './draining.ts';
+import { gatherGate } from './gate.ts';
+import { gatherAborting, gatherCreating, gatherStaged } from './minting.ts';
+import { gatherPreflight } from './preflight.ts';
+import { gatherConfirmed, gatherPromoting, gatherRollingBack } from './serving.ts';
+
+type Section = Partial<Facts>;
+export type Gatherer = (turn: Turn, base: Facts) => Promise<Section>;
+
+const nothing: Gatherer = async () => ({});
+
+const GATHERERS: Readonly<Record<RotationState, Gatherer>> = {
+  requested: gatherGate,
+  preflight: gatherPreflight,
+  blocked: gatherPreflight,
+  creating: gatherCreating,
+  staged: gatherStaged,
+  verified: nothing,
+  promoting: gatherPromoting,
+  confirmed: gatherConfirmed,
+  draining: gatherDraining,
+  revoking: nothing,
+  reporting: nothing,
+  aborting: gatherAborting,
+  rolling_back: gatherRollingBack,
+  done: nothing,
+  aborted: nothing,
+  rolled_back: nothing,
+};
+
+export async function gather(turn: Turn): Promise<Facts> {
+  const base = await gatherBase(turn);
+  return { ...base, ...(await GATHERERS[base.rotation.state](turn, base)) };
+}
+
+async function gatherBase(turn: Turn): Promise<Facts> {
+  const { ledger } = turn.engine;
+  const { rotation } = turn.lease;
+  const [now, oldKey, newKey, debts] = await Promise.all([
+    ledger.now(),
+    rotation.oldKeyId === null ? null : ledger.key(rotation.oldKeyId),
+    rotation.newKeyId === null ? null : ledger.key(rotation.newKeyId),
+    ledger.openDebts({ credential: rotation.credential }),
+  ]);
+  const own = debts.filter((debt) => debt.rotationId === rotation.id);
+  return {
+    rotation,
+    plan: rotation.plan,
+    notes: rotation.notes as Notes,
+    now,
+    inStateMs: now.getTime() - rotation.stateSince.getTime(),
+    oldKey,
+    newKey,
+    debts: {
+      open: own.length,
+      payable: own.filter((debt) => debt.nextTryAt <= now).length,
+      oldestMs: Math.max(0, ...own.map((debt) => now.getTime() - debt.createdAt.getTime())),
+    },
+  };
+}

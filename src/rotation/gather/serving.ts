@@ -1,0 +1,67 @@
+import { describeError } from '../../core/errors.ts';
+import type { Facts, NamedResult, PlaceFact } from '../../core/facts.ts';
+import { bounded, type Turn } from '../engine.ts';
+import { knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
+import type { Gatherer } from './index.ts';
+
+/** What every place of the rotation holds and serves right now. */
+export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'newKey' | 'oldKey'>): Promise<{ reads: readonly ReadPlace[]; places: readonly PlaceFact[] }> {
+  const { engine, plugins } = turn;
+  const keys = await engine.ledger.keysOf(base.rotation.credential);
+  const longest = Math.max(...plugins.places.map((p) => p.store.callTimeoutMs));
+  const reads = await bounded(turn, longest, (signal) => readPlaces(plugins.places, signal));
+  return { reads, places: placeFacts(reads, knownPrints(base.newKey, base.oldKey, keys), engine.fingerprint) };
+}
+
+/** Whether the issuer still lists the old key as live; null when it does not answer. Asked by list, never by using the key. */
+export async function oldKeyAlive(turn: Turn, base: Pick<Facts, 'oldKey'>): Promise<boolean | null> {
+  const { issuer } = turn.plugins;
+  const { oldKey } = base;
+  if (oldKey === null) return false;
+  if (oldKey.state === 'revoked' || oldKey.state === 'lost') return false;
+  try {
+    const keys = await bounded(turn, issuer.capabilities.callTimeoutMs * 3, (signal) => issuer.list(signal));
+    return keys.some((key) => key.id === oldKey.issuerKeyId && key.live);
+  } catch {
+    return null;
+  }
+}
+
+export const gatherPromoting: Gatherer = async (turn, base) => {
+  const { places } = await gatherPlaces(turn, base);
+  const turningBack = places.some((p) => p.serving === 'foreign') || base.inStateMs >= base.plan.policy.deadlines.promoteMs;
+  return turningBack ? { places, oldKeyAlive: await oldKeyAlive(turn, base) } : { places };
+};
+
+export const gatherConfirmed: Gatherer = async (turn, base) => {
+  const { places } = await gatherPlaces(turn, base);
+  const served = places.every((p) => p.serving === 'new');
+  const reloaded = base.plan.hooks.length === 0 || (base.notes.hooksRun ?? []).includes('promoted');
+  const application = served && reloaded ? await checkApplications(turn, base) : [];
+  const turningBack = application.some((c) => !c.ok) || places.some((p) => p.serving === 'foreign') || base.inStateMs >= base.plan.policy.deadlines.confirmMs;
+  return { places, application, ...(turningBack ? { oldKeyAlive: await oldKeyAlive(turn, base) } : {}) };
+};
+
+export const gatherRollingBack: Gatherer = async (turn, base) => ({
+  places: (await gatherPlaces(turn, base)).places,
+  oldKeyAlive: await oldKeyAlive(turn, base),
+});
+
+async function checkApplications(turn: Turn, base: Facts): Promise<readonly NamedResult[]> {
+  const subject = { credential: base.rotation.credential, rotationId: base.rotation.id };
+  const results: NamedResult[] = [];
+  for (const check of turn.plugins.applicationChecks) {
+    try {
+      const { ok, detail } = await bounded(turn, base.plan.policy.deadlines.confirmMs, (signal) => check.run(subject, signal));
+      results.push({ name: check.name, ok, detail });
+    } catch (error) {
+      if (isLeaseLost(error)) throw error;
+      results.push({ name: check.name, ok: false, detail: describeError(error) });
+    }
+  }
+  return results;
+}
+
+function isLeaseLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'LEASE_LOST';
+}

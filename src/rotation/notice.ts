@@ -1,0 +1,36 @@
+/** The notice of a decision that people are to hear of. */
+import { rotationAborted, rotationBlocked, rotationDone, rotationRolledBack, rotationWaiting, type KeyLabel } from '../alerts/notices.ts';
+import type { Decision } from '../core/decide.ts';
+import type { Facts } from '../core/facts.ts';
+import type { KeyRecord, Notice } from '../core/vocabulary.ts';
+import type { Turn } from './engine.ts';
+
+export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
+  const subject = {
+    credential: facts.rotation.credential,
+    issuer: facts.plan.issuer.name,
+    owner: facts.plan.owner,
+    rotationId: facts.rotation.id,
+    kind: facts.rotation.kind,
+  };
+  const to = decision.kind === 'go' ? decision.to : facts.rotation.state;
+  const keys = { oldKey: label(facts.oldKey), newKey: label(facts.newKey) };
+  const told = { ...subject, reason: decision.reason, message: decision.message };
+  if (to === 'blocked') return rotationBlocked({ ...told, todo: todoOf(facts) });
+  if (to === 'aborted') return rotationAborted({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
+  if (to === 'rolled_back') return rotationRolledBack({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
+  if (to === 'done' && keys.newKey !== null) {
+    const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
+    return rotationDone({ ...subject, oldKey: keys.oldKey, newKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });
+  }
+  return rotationWaiting({ ...told, state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical' });
+}
+
+function label(key: KeyRecord | null): KeyLabel | null {
+  return key === null ? null : { issuerKeyId: key.issuerKeyId, prefix: key.prefix };
+}
+
+function todoOf(facts: Facts): readonly string[] {
+  const problems = facts.preflight?.problems ?? [];
+  return problems.map((problem) => problem.todo).filter((todo) => todo !== '');
+}
