@@ -56,6 +56,27 @@ export interface KeyProbe {
   readonly conclusive: boolean;
 }
 
+/** What a check asks of a key. */
+export interface ExerciseRequest {
+  /** The declared scopes: what the key must be able to do. */
+  readonly scopes: readonly string[];
+  readonly space: string | null;
+  /** May write, read and remove something of its own, where the scopes allow writing. */
+  readonly canary: boolean;
+}
+
+export interface KeyExercise extends KeyProbe {
+  /** What was tried and worked, for people: `stored a canary`. */
+  readonly did: readonly string[];
+}
+
+/** One thing that `doctor` looked at. */
+export interface Examination {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
 /** Requests and errors of a key today, where the issuer tells them. */
 export interface KeyUsageToday {
   readonly issuerKeyId: string;
@@ -93,6 +114,15 @@ export interface Issuer {
    * that id, however busy the key is. `refuted` when it surely does not, `unknown` when the trail does not tell.
    */
   prove?(value: Secret, issuerKeyId: string, signal: AbortSignal): Promise<'proven' | 'refuted' | 'unknown'>;
+
+  /**
+   * Proves that the key can do what its scopes say, in its space. Whatever it wrote is removed before it returns, even
+   * when aborted, which may take up to `callTimeoutMs` in all. Absent where `probe` is all there is.
+   */
+  exercise?(value: Secret, request: ExerciseRequest, signal: AbortSignal): Promise<KeyExercise>;
+
+  /** For `doctor`: which of the assumed addresses and fields the real service answers. Changes nothing. */
+  examine?(signal: AbortSignal): Promise<readonly Examination[]>;
 
   /** Today's figures by key, or null where the issuer does not tell. */
   usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[]>;

@@ -3,8 +3,9 @@ import { describeError } from '../core/errors.ts';
 import type { Problem } from '../core/evidence.ts';
 import { limitAdvice } from '../core/limit-advice.ts';
 import type { CredentialPlan } from '../core/plan.ts';
+import type { Secret } from '../core/secret.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
-import type { IssuedKey, IssuerAccount } from '../ports/issuer.ts';
+import type { IssuedKey, Issuer, IssuerAccount, KeyProbe } from '../ports/issuer.ts';
 import type { Engine, Plugins } from './engine.ts';
 import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from './evidence.ts';
 
@@ -30,18 +31,12 @@ export async function prove(engine: Engine, plugins: Plugins, signal: AbortSigna
     askIssuer(plugins, signal, request),
     readStores(engine, plugins, signal, request),
   ]);
-  const oldKeyAlive = aliveIn(issuer.keys, request.oldKey);
-  const key = oldKeyAlive === true ? await keyProblems(engine, plugins, signal, request, stores.reads) : [];
+  const current = await examineCurrent(engine, plugins, signal, request, issuer.keys, stores.reads);
   return {
-    problems: [...debts, ...issuer.problems, ...slotProblems(issuer, request), ...stores.problems, ...key],
+    problems: [...debts, ...issuer.problems, ...slotProblems(issuer, request), ...stores.problems, ...current.problems],
     slots: issuer.account === null ? null : { liveKeys: issuer.account.liveKeys, limit: issuer.account.keyLimit },
-    oldKeyAlive,
+    oldKeyAlive: current.alive,
   };
-}
-
-function aliveIn(keys: readonly IssuedKey[] | null, oldKey: KeyRecord | null): boolean | null {
-  if (keys === null || oldKey === null) return null;
-  return keys.some((key) => key.id === oldKey.issuerKeyId && key.live);
 }
 
 async function debtProblems(engine: Engine, { plan, rotationId }: ProofRequest): Promise<readonly Problem[]> {
@@ -113,23 +108,53 @@ async function probeProblems(store: Plugins['places'][number]['store'], signal: 
   }
 }
 
-/** The current key works and is the one that the ledger says. */
-async function keyProblems(engine: Engine, { issuer }: Plugins, signal: AbortSignal, { plan, oldKey }: ProofRequest, reads: readonly ReadPlace[]): Promise<readonly Problem[]> {
-  if (oldKey === null) return [];
-  if (!oldKey.proven) {
-    return [{
-      code: 'unproven',
-      message: `Key ${oldKey.issuerKeyId} is declared as current, but no call has proved that the stored value is that key, so it could never be revoked safely.`,
-      todo: `Prove it with \`keyturn adopt ${plan.credential} --key-id ${oldKey.issuerKeyId}\`.`,
-    }];
-  }
+interface Current {
+  readonly alive: boolean | null;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * The current key works and is the one that the ledger says. It counts as gone only when the issuer neither lists it nor
+ * accepts it: an admin key of another account lists nothing of ours either.
+ */
+async function examineCurrent(engine: Engine, { issuer }: Plugins, signal: AbortSignal, request: ProofRequest, keys: readonly IssuedKey[] | null, reads: readonly ReadPlace[]): Promise<Current> {
+  const { oldKey, plan } = request;
+  if (oldKey === null || keys === null) return { alive: null, problems: [] };
+  if (!oldKey.proven) return { alive: null, problems: [unproven(plan, oldKey)] };
+  const listed = keys.some((key) => key.id === oldKey.issuerKeyId && key.live);
   const value = findValue(reads, oldKey.fingerprint, engine.fingerprint);
-  if (value === null) return [];
+  if (value === null) return { alive: listed, problems: [] };
+  const probe = await probeOf(issuer, value, signal);
+  if (probe.works && listed) return { alive: true, problems: [] };
+  if (!probe.works && probe.conclusive && !listed) return { alive: false, problems: [] };
+  return { alive: null, problems: [currentProblem(plan, oldKey, probe, listed)] };
+}
+
+async function probeOf(issuer: Issuer, value: Secret, signal: AbortSignal): Promise<KeyProbe> {
   try {
-    const probe = await issuer.probe(value, AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs)]));
-    if (probe.works) return [];
-    return [{ code: probe.conclusive ? 'current_key_fails' : 'issuer_unavailable', message: `The current key ${oldKey.issuerKeyId} does not work: ${probe.reason}`, todo: probe.conclusive ? 'See `keyturn doctor`.' : '' }];
+    return await issuer.probe(value, AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs)]));
   } catch (error) {
-    return [{ code: 'issuer_unavailable', message: `The current key could not be tried: ${describeError(error)}`, todo: '' }];
+    return { works: false, conclusive: false, reason: describeError(error) };
   }
+}
+
+function unproven(plan: CredentialPlan, oldKey: KeyRecord): Problem {
+  return {
+    code: 'unproven',
+    message: `Key ${oldKey.issuerKeyId} is declared as current, but no call has proved that the stored value is that key, so it could never be revoked safely.`,
+    todo: `Prove it with \`keyturn adopt ${plan.credential} --key-id ${oldKey.issuerKeyId}\`.`,
+  };
+}
+
+function currentProblem(plan: CredentialPlan, oldKey: KeyRecord, probe: KeyProbe, listed: boolean): Problem {
+  if (probe.works) {
+    return {
+      code: 'not_listed',
+      message: `The current key ${oldKey.issuerKeyId} works, but ${plan.issuer.name} does not list it: its admin key seems to belong to another account.`,
+      todo: 'Give Keyturn an admin key of the account that the current key belongs to.',
+    };
+  }
+  if (!probe.conclusive) return { code: 'issuer_unavailable', message: `The current key ${oldKey.issuerKeyId} could not be tried: ${probe.reason}`, todo: '' };
+  const where = listed ? 'although the issuer lists it as live' : 'and the issuer does not list it';
+  return { code: 'current_key_fails', message: `The current key ${oldKey.issuerKeyId} is refused (${probe.reason}), ${where}.`, todo: 'See `keyturn doctor`.' };
 }

@@ -1,0 +1,64 @@
+/** The issuer's list against the ledger. Pure; nothing here touches a key that Keyturn did not make. */
+import { conventionProblem } from './naming.ts';
+import type { KeyRecord } from './vocabulary.ts';
+
+export interface ListedKey {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly live: boolean;
+}
+
+export interface InventoryFacts {
+  readonly issuer: string;
+  readonly listed: readonly ListedKey[];
+  /** The ledger's keys of this issuer. */
+  readonly known: readonly KeyRecord[];
+  /** Scopes declared today, by credential. */
+  readonly declaredScopes: Readonly<Record<string, readonly string[]>>;
+  readonly keyLimit: number | null;
+}
+
+export interface InventoryFinding {
+  readonly what: 'unmanaged' | 'name' | 'scopes' | 'limit' | 'missing';
+  readonly key: string | null;
+  readonly message: string;
+}
+
+const LIVE_STATES = ['staged', 'current', 'draining', 'condemned'];
+
+export function takeInventory(facts: InventoryFacts): readonly InventoryFinding[] {
+  const live = facts.listed.filter((key) => key.live);
+  const byId = new Map(facts.known.map((key) => [key.issuerKeyId, key]));
+  return [
+    ...live.filter((key) => !byId.has(key.id)).flatMap(unmanaged),
+    ...live.flatMap((key) => drifted(key, byId.get(key.id), facts)),
+    ...missing(facts, new Set(live.map((key) => key.id))),
+    ...limit(facts, live.length),
+  ];
+}
+
+function unmanaged(key: ListedKey): InventoryFinding[] {
+  const found: InventoryFinding[] = [{ what: 'unmanaged', key: key.name, message: `${key.name} (${key.id}) was not made by Keyturn and belongs to no credential.` }];
+  const problem = conventionProblem(key.name);
+  return problem === null ? found : [...found, { what: 'name', key: key.name, message: problem }];
+}
+
+function drifted(key: ListedKey, known: KeyRecord | undefined, facts: InventoryFacts): InventoryFinding[] {
+  if (known?.state !== 'current') return [];
+  const declared = facts.declaredScopes[known.credential];
+  if (declared === undefined || [...declared].sort().join() === [...key.scopes].sort().join()) return [];
+  return [{ what: 'scopes', key: key.name, message: `${known.credential}: its key has [${key.scopes.join(', ')}], declared are [${declared.join(', ')}]. Scopes cannot be changed on a key: rotate it.` }];
+}
+
+function missing(facts: InventoryFacts, live: ReadonlySet<string>): InventoryFinding[] {
+  return facts.known
+    .filter((key) => LIVE_STATES.includes(key.state) && key.state !== 'condemned' && !live.has(key.issuerKeyId))
+    .map((key) => ({ what: 'missing', key: key.name, message: `${key.credential}: its ${key.state} key ${key.issuerKeyId} is not listed any more; somebody revoked it without Keyturn, or the admin key is of another account.` }));
+}
+
+function limit(facts: InventoryFacts, liveKeys: number): InventoryFinding[] {
+  if (facts.keyLimit === null || liveKeys < facts.keyLimit - (facts.keyLimit > 5 ? 2 : 0)) return [];
+  return [{ what: 'limit', key: null, message: `${liveKeys} of ${facts.keyLimit} keys are live; a rotation needs room for one more.` }];
+}

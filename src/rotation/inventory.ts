@@ -1,0 +1,95 @@
+/** Regular upkeep: the issuer's list against the ledger, watched names, and what stores serve between rotations. */
+import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
+import { days, hours } from '../core/duration.ts';
+import { describeError } from '../core/errors.ts';
+import { takeInventory } from '../core/inventory.ts';
+import type { IssuedKey } from '../ports/issuer.ts';
+import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
+import type { Engine, Plugins } from './engine.ts';
+import { findValue, knownPrints, placeFacts, readPlaces } from './evidence.ts';
+
+const REPEAT_INVENTORY_MS = days(7);
+const REPEAT_DRIFT_MS = hours(24);
+
+/** Compares one issuer's list with the ledger, settles watched names into debts, and tells people what is unusual. */
+export async function inventory(engine: Engine, records: readonly CredentialRecord[], signal: AbortSignal): Promise<void> {
+  const first = records[0];
+  if (first === undefined) return;
+  const { issuer } = await engine.plugins(first.plan);
+  const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
+  await settleWatches(engine, issuer.name, listed);
+  const known = await engine.ledger.keysOfIssuer(issuer.name);
+  const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
+  const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
+  const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
+  const settled = listed.filter((key) => !minting.has(key.name));
+  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit });
+  if (problems.length === 0) return;
+  engine.log.warn({ issuer: issuer.name, findings: problems.length }, 'inventory differs from the ledger');
+  const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
+  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
+}
+
+function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {
+  const { attempt } = notes;
+  return typeof attempt === 'object' && attempt !== null && 'name' in attempt ? attempt.name : undefined;
+}
+
+/** A create that was given up can still land late: whatever appears under its name, unknown to the ledger, is an orphan. */
+async function settleWatches(engine: Engine, issuer: string, listed: readonly IssuedKey[]): Promise<void> {
+  const known = new Set((await engine.ledger.keysOfIssuer(issuer)).map((key) => key.issuerKeyId));
+  for (const watch of await engine.ledger.watches(issuer)) {
+    const found = listed.filter((key) => key.live && key.name === watch.name && !known.has(key.id));
+    if (found.length === 0) continue;
+    const debts = found.map((key): NewDebt => ({ credential: watch.credential, issuer, issuerKeyId: key.id, fingerprint: null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }));
+    await engine.ledger.watchFound(watch, debts);
+    engine.log.warn({ credential: watch.credential, name: watch.name, keys: found.map((key) => key.id) }, 'a lost create landed late; its key will be revoked');
+  }
+  await engine.ledger.dropExpiredWatches();
+}
+
+/**
+ * Between rotations every place serves the current key. A place that went back to an older key of ours, or was emptied,
+ * is repaired (a worker that froze in a promotion may wake at any time); a value of somebody else's is reported.
+ */
+export async function repairStores(engine: Engine, record: CredentialRecord, signal: AbortSignal): Promise<void> {
+  if (record.currentKeyId === null || (await engine.ledger.openRotation(record.name)) !== null) return;
+  const current = await engine.ledger.key(record.currentKeyId);
+  if (current?.fingerprint == null) return;
+  const plugins = await engine.plugins(record.plan);
+  const reads = await readPlaces(plugins.places, signal);
+  const facts = placeFacts(reads, knownPrints(current, null, await engine.ledger.keysOf(record.name)), engine.fingerprint);
+  for (const [index, fact] of facts.entries()) {
+    const read = reads[index];
+    if (fact.serving === 'foreign') await tellDrift(engine, record, fact.describe, 'a value that the ledger does not know', false);
+    if (fact.serving !== 'ours' || read?.view == null) continue;
+    const value = findValue(reads, current.fingerprint, engine.fingerprint);
+    const repaired = value !== null && (await repair(engine, record, plugins, { store: read.place.store, value, expect: read.view.version }, signal));
+    await tellDrift(engine, record, fact.describe, 'an older key of this credential', repaired);
+  }
+}
+
+interface Repair {
+  readonly store: Plugins['places'][number]['store'];
+  readonly value: NonNullable<ReturnType<typeof findValue>>;
+  readonly expect: string;
+}
+
+async function repair(engine: Engine, record: CredentialRecord, plugins: Plugins, { store, value, expect }: Repair, signal: AbortSignal): Promise<boolean> {
+  // A rotation that began meanwhile owns the stores.
+  if ((await engine.ledger.openRotation(record.name)) !== null) return false;
+  try {
+    await store.promote({ attempt: `repair:${record.currentKeyId}`, value, expect, displaced: 'drop' }, AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]));
+    for (const hook of plugins.hooks) await hook.run({ event: 'published', credential: record.name, rotationId: null, id: `repair:${record.currentKeyId}` }, signal);
+    return true;
+  } catch (error) {
+    engine.log.warn({ credential: record.name, error: describeError(error) }, 'a drifted store could not be repaired');
+    return false;
+  }
+}
+
+async function tellDrift(engine: Engine, record: CredentialRecord, place: string, found: string, repaired: boolean): Promise<void> {
+  const notice = storeDrift({ credential: record.name, issuer: record.issuer, owner: record.owner, rotationId: null, place, expected: 'the current key', found, repaired });
+  engine.log.warn({ credential: record.name, place, found, repaired }, 'a store drifted');
+  await engine.ledger.notify(notice, record.plan.channels[notice.severity], REPEAT_DRIFT_MS);
+}
