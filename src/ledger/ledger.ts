@@ -1,0 +1,68 @@
+import { deriveKey, type Secret } from '../core/secret.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import { sql } from 'kysely';
+import { auditMethods } from './audit.ts';
+import { credentialMethods } from './credentials.ts';
+import { debtMethods } from './debts.ts';
+import { ledgerError } from './failures.ts';
+import { figures } from './figures.ts';
+import { keyMethods } from './keys.ts';
+import { outboxMethods } from './outbox.ts';
+import { pauseMethods } from './pauses.ts';
+import { rotationMethods } from './rotations.ts';
+import { sealMethods } from './seal.ts';
+import type { Db } from './sql.ts';
+import { NOW } from './sql.ts';
+import { watchMethods } from './watches.ts';
+
+export interface LedgerParts {
+  readonly kind: Ledger['kind'];
+  readonly db: Db;
+  readonly rootKey: Secret;
+  readonly installation: string;
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** The whole ledger over an opened database; each area lives in a file of its own. */
+export function composeLedger({ kind, db, rootKey, installation, sync, close }: LedgerParts): Ledger {
+  return translated({
+    kind,
+    ...credentialMethods(db),
+    ...keyMethods(db),
+    ...rotationMethods(db),
+    ...debtMethods(db),
+    ...watchMethods(db),
+    ...pauseMethods(db),
+    ...auditMethods(db),
+    ...sealMethods(db, deriveKey(rootKey, 'audit')),
+    ...outboxMethods(db),
+    now: () => now(db),
+    installation: async () => installation,
+    figures: () => figures(db),
+    ping: async () => void (await sql`select 1`.execute(db)),
+    sync,
+    close,
+  });
+}
+
+async function now(db: Db): Promise<Date> {
+  const { rows } = await sql<{ at: Date }>`select ${NOW} as at`.execute(db);
+  return rows[0]?.at ?? new Date(Number.NaN);
+}
+
+/** Every method throws LEDGER_UNREACHABLE for what drivers throw when the database is away. */
+function translated(ledger: Ledger): Ledger {
+  const wrapped = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
+    if (typeof member !== 'function') return [name, member];
+    const call = async (...parameters: unknown[]): Promise<unknown> => {
+      try {
+        return await (member as (...given: unknown[]) => Promise<unknown>)(...parameters);
+      } catch (error) {
+        throw ledgerError(error);
+      }
+    };
+    return [name, call];
+  });
+  return Object.fromEntries(wrapped) as Ledger;
+}

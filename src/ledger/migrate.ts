@@ -1,0 +1,56 @@
+import { sql, type Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { KeyturnError } from '../core/errors.ts';
+import { MIGRATIONS } from './migrations/index.ts';
+import { LEDGER_SCHEMA } from './pool.ts';
+import type { Tables } from './tables.ts';
+
+const MIGRATION_TABLE = 'migration';
+
+/**
+ * Brings the ledger's schema up to this Keyturn's; several processes at once wait for each other (advisory lock).
+ * Throws LEDGER_NEWER when a newer Keyturn was here: there is no way back but a backup.
+ */
+export async function migrateLedger(db: Kysely<Tables>): Promise<void> {
+  if ((await pendingMigrations(db)).length === 0) return;
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...MIGRATIONS }) },
+    migrationTableSchema: LEDGER_SCHEMA,
+    migrationTableName: MIGRATION_TABLE,
+    migrationLockTableName: 'migration_lock',
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) throw error;
+}
+
+/** Throws LEDGER_OLDER when migrations are pending, LEDGER_NEWER when unknown ones were applied. */
+export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
+  const pending = await pendingMigrations(db);
+  if (pending.length === 0) return;
+  throw new KeyturnError('LEDGER_OLDER', `The ledger lacks the migrations ${pending.join(', ')}: this Keyturn cannot read it yet.`, {
+    todo: 'Start one worker that may migrate it, then this one.',
+    effect: 'none',
+  });
+}
+
+/** Names of migrations that the ledger lacks. Throws LEDGER_NEWER. */
+export async function pendingMigrations(db: Kysely<Tables>): Promise<readonly string[]> {
+  const applied = await appliedMigrations(db);
+  const unknown = applied.filter((name) => !(name in MIGRATIONS));
+  if (unknown.length > 0) {
+    throw new KeyturnError('LEDGER_NEWER', `The ledger was migrated by a newer Keyturn (${unknown.join(', ')}): this one would misread it.`, {
+      todo: 'Run that newer Keyturn, or restore a backup of the ledger taken before the upgrade.',
+      effect: 'none',
+    });
+  }
+  return Object.keys(MIGRATIONS).filter((name) => !applied.includes(name));
+}
+
+async function appliedMigrations(db: Kysely<Tables>): Promise<readonly string[]> {
+  const table = `${LEDGER_SCHEMA}.${MIGRATION_TABLE}`;
+  const { rows: exists } = await sql<{ there: boolean }>`select to_regclass(${table}) is not null as there`.execute(db);
+  if (exists[0]?.there !== true) return [];
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(table)} order by name`.execute(db);
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,86 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
+import type { Secret } from '../core/secret.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import { lockDataDir, type DataDirLock } from './data-dir.ts';
+import { ledgerError } from './failures.ts';
+import { composeLedger } from './ledger.ts';
+import { establish } from './meta.ts';
+import { migrateLedger, requireMigrated } from './migrate.ts';
+import type { SqlPool } from './pool.ts';
+import type { Db } from './sql.ts';
+import type { Tables } from './tables.ts';
+
+export interface LedgerOptions {
+  /** PostgreSQL's URL; without it PGlite runs in `<dataDir>/ledger`. */
+  readonly databaseUrl?: string;
+  readonly dataDir: string;
+  readonly rootKey: Secret;
+  /** False to refuse an older ledger (LEDGER_OLDER) instead of migrating it. */
+  readonly migrate?: boolean;
+  /** Connections to PostgreSQL; the queue's lanes listen on five of them. */
+  readonly poolSize?: number;
+}
+
+export interface OpenLedger {
+  readonly ledger: Ledger;
+  /** For the queue. Ended by `ledger.close`, so close the queue first. */
+  readonly pool: SqlPool;
+  /** Null on PostgreSQL, which any number of workers share. Released by `ledger.close`. */
+  readonly lock: DataDirLock | null;
+}
+
+/**
+ * Opens the ledger, migrating it first. Throws LEDGER_UNREACHABLE, LEDGER_NEWER, LEDGER_OLDER, ROOT_KEY_MISMATCH,
+ * and for an embedded one DATA_DIR_IN_USE or USAGE; then nothing stays open or locked.
+ */
+export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
+  const opened = await openPool(options);
+  try {
+    const db = kyselyOver(opened.pool);
+    await (options.migrate === false ? requireMigrated(db) : migrateLedger(db));
+    const scoped = db.withSchema('keyturn');
+    const installation = await establish(scoped, options.rootKey);
+    const { kind, pool, lock, sync, close } = opened;
+    await sync();
+    return { ledger: composeLedger({ kind, db: scoped, rootKey: options.rootKey, installation, sync, close }), pool, lock };
+  } catch (error) {
+    await opened.close().catch(() => undefined);
+    throw ledgerError(error);
+  }
+}
+
+/** Kysely over a pool that it does not own. */
+export function kyselyOver(pool: SqlPool): Db {
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }) });
+}
+
+interface OpenPool {
+  readonly kind: Ledger['kind'];
+  readonly pool: SqlPool;
+  readonly lock: DataDirLock | null;
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Each driver is loaded only where it is used: PGlite costs hundreds of megabytes. */
+async function openPool({ databaseUrl, dataDir, poolSize }: LedgerOptions): Promise<OpenPool> {
+  if (databaseUrl !== undefined) {
+    const { postgresPool } = await import('./postgres.ts');
+    const pool = postgresPool(databaseUrl, poolSize);
+    let ended: Promise<void> | null = null;
+    return { kind: 'postgres', pool, lock: null, sync: async () => undefined, close: () => (ended ??= pool.end()) };
+  }
+  const lock = lockDataDir(dataDir);
+  try {
+    const { openEmbedded } = await import('./embedded.ts');
+    const directory = join(dataDir, 'ledger');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const { pool, sync, close } = await openEmbedded(directory);
+    return { kind: 'embedded', pool, lock, sync, close: () => close().finally(() => lock.release()) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}

@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import { KeyturnError } from '../core/errors.ts';
+import { scrub } from '../core/secret.ts';
+import type { Notice } from '../core/vocabulary.ts';
+import type { Change, Delivery, Ledger } from '../ports/ledger.ts';
+import { newId } from './ids.ts';
+import { toDelivery } from './rows.ts';
+import { LEASE_FREE, NOW, advisoryLock, bounded, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
+
+type OutboxMethods = 'notify' | 'deliverable' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
+
+/** Puts notices into the outbox once per (origin, channel, dedupeKey), in the transaction of their cause. */
+export async function insertNotices(tx: Tx, notices: NonNullable<Change['notices']>, origin: string): Promise<void> {
+  const rows = notices.flatMap(({ notice, channels }) => channels.map((channel) => deliveryRow(notice, channel, origin)));
+  if (rows.length === 0) return;
+  await tx.insertInto('deliveries').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+}
+
+function deliveryRow(notice: Notice, channel: string, origin: string | null) {
+  return {
+    id: newId(),
+    channel,
+    notice: scrub(json(notice)),
+    dedupe_key: notice.dedupeKey,
+    origin,
+    created_at: NOW,
+    next_try_at: NOW,
+  };
+}
+
+export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
+  return {
+    async notify(notice, channels, quietMs) {
+      await inTransaction(db, async (tx) => {
+        for (const channel of [...new Set(channels)].sort()) await notifyChannel(tx, notice, channel, quietMs);
+      });
+    },
+    async deliverable(limit) {
+      const query = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting');
+      const due = query.where('next_try_at', '<=', NOW).where(LEASE_FREE).orderBy('next_try_at').orderBy('id').limit(limit);
+      return (await due.execute()).map((row) => row.id);
+    },
+    leaseDelivery: (id, worker, ttlMs) => leaseDelivery(db, id, worker, ttlMs),
+    delivered: (delivery, receipt) =>
+      finish(db, delivery, { state: 'delivered', receipt: scrub(receipt), delivered_at: NOW, last_error: null }),
+    undelivered: (delivery, error, delayMs) =>
+      finish(db, delivery, {
+        last_error: scrub(error),
+        ...(delayMs === null ? { state: 'stuck' } : { next_try_at: nowPlus(delayMs) }),
+      }),
+    async deliveries(filter, page) {
+      let query = db.selectFrom('deliveries').selectAll();
+      if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+      if (page.before !== undefined) query = query.where('id', '<', page.before);
+      return (await query.orderBy('id', 'desc').limit(bounded(page)).execute()).map(toDelivery);
+    },
+    async retryStuck(channel) {
+      let query = db.updateTable('deliveries').set({ state: 'waiting', next_try_at: NOW }).where('state', '=', 'stuck');
+      if (channel !== undefined) query = query.where('channel', '=', channel);
+      return Number((await query.executeTakeFirst()).numUpdatedRows);
+    },
+  };
+}
+
+async function notifyChannel(tx: Tx, notice: Notice, channel: string, quietMs: number): Promise<void> {
+  await advisoryLock(tx, 'notify', channel, notice.dedupeKey);
+  const told = await tx
+    .selectFrom('deliveries')
+    .select('id')
+    .where('channel', '=', channel)
+    .where('dedupe_key', '=', notice.dedupeKey)
+    .where('created_at', '>', nowPlus(-quietMs))
+    .limit(1)
+    .executeTakeFirst();
+  if (told === undefined) await tx.insertInto('deliveries').values(deliveryRow(notice, channel, null)).execute();
+}
+
+/** `attempts` rises with each lease, so it also fences: who took it before can no longer say how it went. */
+async function leaseDelivery(db: Db, id: string, worker: string, ttlMs: number): Promise<Delivery | null> {
+  const free = db.selectFrom('deliveries').select('id').where('id', '=', id).where('state', '=', 'waiting');
+  const row = await db
+    .updateTable('deliveries')
+    .set({ worker, lease_until: nowPlus(ttlMs), attempts: sql<number>`attempts + 1` })
+    .where('id', '=', free.where('next_try_at', '<=', NOW).where(LEASE_FREE).forUpdate().skipLocked())
+    .returningAll()
+    .executeTakeFirst();
+  return row === undefined ? null : toDelivery(row);
+}
+
+async function finish(db: Db, delivery: Delivery, outcome: Readonly<Record<string, unknown>>): Promise<void> {
+  const mine = await db
+    .updateTable('deliveries')
+    .set({ ...outcome, worker: null, lease_until: null })
+    .where('id', '=', delivery.id)
+    .where('state', '=', 'waiting')
+    .where('attempts', '=', delivery.attempts)
+    .returning('id')
+    .executeTakeFirst();
+  if (mine !== undefined) return;
+  throw new KeyturnError('LEASE_LOST', `Another worker took over the delivery ${delivery.id}: its outcome is that worker's to write.`, { effect: 'none' });
+}

@@ -1,0 +1,161 @@
+import { EventEmitter } from 'node:events';
+import type { PGlite } from '@electric-sql/pglite';
+import type { SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+
+/** Hands the one PGlite session to one client at a time, in the order of asking. */
+class Turns {
+  #tail: Promise<void> = Promise.resolve();
+
+  async take(): Promise<() => void> {
+    const before = this.#tail;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#tail = promise;
+    await before;
+    return resolve;
+  }
+}
+
+const LISTEN = /^(listen|unlisten)\s+(?:"([^"]+)"|([a-z_][a-z0-9_$]*|\*))\s*;?\s*$/i;
+const LEADING_COMMENTS = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/;
+
+/**
+ * A client checked out of the pool. All clients share PGlite's one session, so a client keeps its turn from the
+ * statement that opens a transaction to the one that ends it, and statements of others wait.
+ */
+class PGliteClient extends EventEmitter implements SqlClient {
+  readonly #db: PGlite;
+  readonly #turns: Turns;
+  readonly #onRelease: (client: PGliteClient) => void;
+  readonly channels = new Set<string>();
+  #endTurn: (() => void) | null = null;
+  #chain: Promise<unknown> = Promise.resolve();
+  #released = false;
+
+  constructor(db: PGlite, turns: Turns, onRelease: (client: PGliteClient) => void) {
+    super();
+    this.setMaxListeners(0);
+    this.#db = db;
+    this.#turns = turns;
+    this.#onRelease = onRelease;
+  }
+
+  /** Statements of one client run in the order given, as on a connection. */
+  query(text: string, parameters?: readonly unknown[]): Promise<SqlResult> {
+    if (this.#released) return Promise.reject(new Error('the client was released already'));
+    const result = this.#chain.then(() => this.#run(text, parameters));
+    this.#chain = result.catch(() => undefined);
+    return result;
+  }
+
+  async #run(text: string, parameters: readonly unknown[] | undefined): Promise<SqlResult> {
+    this.#endTurn ??= await this.#turns.take();
+    try {
+      const result = await execute(this.#db, text, parameters);
+      this.#noteListening(text);
+      return result;
+    } finally {
+      if (!this.#db.isInTransaction()) this.#giveTurnBack();
+    }
+  }
+
+  #giveTurnBack(): void {
+    this.#endTurn?.();
+    this.#endTurn = null;
+  }
+
+  #noteListening(text: string): void {
+    const match = LISTEN.exec(text.replace(LEADING_COMMENTS, ''));
+    if (match === null) return;
+    const channel = match[2] ?? (match[3] ?? '').toLowerCase();
+    if (match[1]?.toLowerCase() === 'listen') this.channels.add(channel);
+    else if (channel === '*') this.channels.clear();
+    else this.channels.delete(channel);
+  }
+
+  /** An open transaction is rolled back first: a client given back half-way must not lock out the others. */
+  release(): void {
+    if (this.#released) return;
+    const rest = this.#chain.then(async () => {
+      if (this.#endTurn === null) return;
+      await execute(this.#db, 'rollback', undefined).catch(() => undefined);
+      this.#giveTurnBack();
+    });
+    this.#chain = rest;
+    this.#released = true;
+    this.channels.clear();
+    this.#onRelease(this);
+  }
+
+  settled(): Promise<unknown> {
+    return this.#chain;
+  }
+}
+
+async function execute(db: PGlite, text: string, parameters: readonly unknown[] | undefined): Promise<SqlResult> {
+  if (parameters !== undefined) return shape(await db.query<Record<string, unknown>>(text, [...parameters]));
+  const results = await db.exec(text);
+  const last = results.at(-1);
+  return last === undefined ? { command: '', rowCount: null, rows: [] } : shape(last);
+}
+
+function shape(result: { rows: Record<string, unknown>[]; affectedRows?: number; command?: string }): SqlResult {
+  const command = (result.command ?? '').split(' ')[0] ?? '';
+  const rowCount = command === 'SELECT' ? result.rows.length : (result.affectedRows ?? 0);
+  return { command, rowCount, rows: result.rows };
+}
+
+/** A `pg.Pool`-shaped pool over one PGlite. Clients are cheap and unlimited; transactions exclude each other. */
+export class PGlitePool extends EventEmitter implements SqlPool {
+  /** In process there is no connection that could die unnoticed. */
+  readonly options = { keepAlive: true };
+  readonly #db: PGlite;
+  readonly #turns = new Turns();
+  readonly #clients = new Set<PGliteClient>();
+  readonly #stopListening: () => void;
+  #ended: Promise<void> | null = null;
+
+  constructor(db: PGlite) {
+    super();
+    this.setMaxListeners(0);
+    this.#db = db;
+    this.#stopListening = db.onNotification((channel, payload) => this.#notify(channel, payload));
+  }
+
+  async query(text: string, parameters?: readonly unknown[]): Promise<SqlResult> {
+    const client = await this.connect();
+    try {
+      return await client.query(text, parameters);
+    } finally {
+      client.release();
+    }
+  }
+
+  async connect(): Promise<PGliteClient> {
+    if (this.#ended !== null) throw new Error('the embedded ledger is closed');
+    const client = new PGliteClient(this.#db, this.#turns, (released) => this.#clients.delete(released));
+    this.#clients.add(client);
+    return client;
+  }
+
+  /** Waits for what runs, then closes PGlite. */
+  end(): Promise<void> {
+    this.#ended ??= this.#close();
+    return this.#ended;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopListening();
+    await Promise.all([...this.#clients].map((client) => client.settled()));
+    const endTurn = await this.#turns.take();
+    await this.#db.close();
+    endTurn();
+  }
+
+  #notify(channel: string, payload: string): void {
+    const message: SqlNotification = { channel, payload, processId: process.pid };
+    for (const client of this.#clients) {
+      // Not from inside the statement that caused it: a listener may want to run one of its own.
+      if (client.channels.has(channel)) setImmediate(() => client.emit('notification', message));
+    }
+  }
+}

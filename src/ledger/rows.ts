@@ -1,0 +1,125 @@
+/** From rows to the port's records. */
+import type { Selectable } from 'kysely';
+import type { CredentialPlan } from '../core/plan.ts';
+import type { Actor, KeyRecord, Notice, RevocationDebt } from '../core/vocabulary.ts';
+import type { CredentialRecord, Delivery, NameWatch, Pause, Rotation, Transition } from '../ports/ledger.ts';
+import type { Tables } from './tables.ts';
+
+type Row<T extends keyof Tables> = Selectable<Tables[T]>;
+
+/** Null for SQL's infinities, which the drivers give as something that is no valid Date. */
+function finite(at: unknown): Date | null {
+  return at instanceof Date && !Number.isNaN(at.getTime()) ? at : null;
+}
+
+export function toRotation(row: Row<'rotations'>): Rotation {
+  return {
+    id: row.id,
+    credential: row.credential,
+    issuer: row.issuer,
+    kind: row.kind,
+    path: row.path,
+    state: row.state,
+    epoch: row.epoch,
+    plan: row.plan as CredentialPlan,
+    actor: row.actor as Actor,
+    occurrence: row.occurrence,
+    oldKeyId: row.old_key_id,
+    newKeyId: row.new_key_id,
+    notes: row.notes as Rotation['notes'],
+    reason: row.reason,
+    message: row.message,
+    createdAt: row.created_at,
+    stateSince: row.state_since,
+    wakeAt: row.wake_at,
+    finishedAt: row.finished_at,
+  };
+}
+
+export function toTransition(row: Row<'transitions'>): Transition {
+  return {
+    seq: Number(row.seq),
+    rotationId: row.rotation_id,
+    at: row.at,
+    from: row.from_state,
+    to: row.to_state,
+    reason: row.reason,
+    message: row.message,
+    epoch: row.epoch,
+    worker: row.worker,
+  };
+}
+
+export function toKey(row: Row<'keys'>): KeyRecord {
+  return {
+    id: row.id,
+    credential: row.credential,
+    issuer: row.issuer,
+    issuerKeyId: row.issuer_key_id,
+    name: row.name,
+    prefix: row.prefix,
+    fingerprint: row.fingerprint,
+    scopes: row.scopes as readonly string[],
+    state: row.state,
+    proven: row.proven,
+    rotationId: row.rotation_id,
+    createdAt: row.created_at,
+    revokedAt: row.revoked_at,
+  };
+}
+
+export function toCredential(row: Row<'credentials'>): CredentialRecord {
+  return {
+    name: row.name,
+    issuer: row.issuer,
+    owner: row.owner,
+    revision: row.revision,
+    plan: row.plan as CredentialPlan,
+    declared: row.declared,
+    currentKeyId: row.current_key_id,
+    dueAt: finite(row.due_at),
+    firstSeenAt: row.first_seen_at,
+    lastRotatedAt: row.last_rotated_at,
+  };
+}
+
+export function toDebt(row: Row<'debts'>): RevocationDebt {
+  return {
+    id: row.id,
+    credential: row.credential,
+    issuer: row.issuer,
+    issuerKeyId: row.issuer_key_id,
+    fingerprint: row.fingerprint,
+    cause: row.cause,
+    rotationId: row.rotation_id,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    nextTryAt: row.next_try_at,
+    lastError: row.last_error,
+    settledAt: row.settled_at,
+    alertedAt: row.alerted_at,
+  };
+}
+
+export function toWatch(row: Row<'watches'>): NameWatch {
+  return { issuer: row.issuer, credential: row.credential, name: row.name, rotationId: row.rotation_id, until: row.until };
+}
+
+export function toPause(row: Row<'pauses'>): Pause {
+  return { scope: row.scope, name: row.name === '' ? null : row.name, actor: row.actor as Actor, since: row.since };
+}
+
+export function toDelivery(row: Row<'deliveries'>): Delivery {
+  return {
+    id: row.id,
+    channel: row.channel,
+    notice: row.notice as Notice,
+    state: row.state,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    nextTryAt: row.next_try_at,
+    deliveredAt: row.delivered_at,
+    receipt: row.receipt,
+    lastError: row.last_error,
+  };
+}

@@ -1,0 +1,47 @@
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
+import type { Page } from '../ports/ledger.ts';
+import { mayRunAgain } from './failures.ts';
+import type { Tables } from './tables.ts';
+
+export type Db = Kysely<Tables>;
+export type Tx = Transaction<Tables>;
+
+const MAX_PAGE = 1000;
+const MAX_TRANSACTION_RUNS = 5;
+
+/** The ledger's clock in a statement. A scalar subquery, so that it is read once and indexes can be searched with it. */
+export const NOW: RawBuilder<Date> = sql<Date>`(select keyturn.now())`;
+
+/** The instant `ms` milliseconds after the ledger's now. */
+export function nowPlus(ms: number): RawBuilder<Date> {
+  return sql<Date>`(select keyturn.now() + ${ms}::float8 * interval '1 millisecond')`;
+}
+
+/** True in SQL when nobody holds the row's lease. */
+export const LEASE_FREE: RawBuilder<boolean> = sql<boolean>`(lease_until is null or lease_until <= ${NOW})`;
+
+/** JSON columns are always bound as text: the two drivers treat arrays differently. */
+export function json(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Serialises, until the transaction ends, everybody who asks with the same words. */
+export async function advisoryLock(tx: Tx, ...words: readonly string[]): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${words.join('\u0001')}, 0))`.execute(tx);
+}
+
+/** Runs `work` in one transaction, again from its start when PostgreSQL broke a deadlock by ending it. */
+export async function inTransaction<T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let run = 1; ; run += 1) {
+    try {
+      return await db.transaction().execute(work);
+    } catch (error) {
+      if (run >= MAX_TRANSACTION_RUNS || !mayRunAgain(error)) throw error;
+    }
+  }
+}
+
+/** Every listing is bounded. */
+export function bounded(page: Pick<Page, 'limit'>): number {
+  return Math.min(Math.max(Math.trunc(page.limit), 1), MAX_PAGE);
+}

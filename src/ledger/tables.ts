@@ -1,0 +1,127 @@
+/** The ledger's tables as SQL holds them: JSON columns are written as text, bigints arrive as text. */
+import type { ColumnType, Generated } from 'kysely';
+import type { DebtCause, KeyState, Path, RotationKind, RotationState } from '../core/vocabulary.ts';
+import type { Delivery, Pause } from '../ports/ledger.ts';
+
+type Json = ColumnType<unknown, string, string>;
+type Instant = ColumnType<Date, unknown, unknown>;
+type MaybeInstant = ColumnType<Date | null, unknown, unknown>;
+
+export interface Tables {
+  meta: { key: string; value: Json };
+  credentials: {
+    name: string;
+    issuer: string;
+    owner: string | null;
+    revision: string;
+    plan: Json;
+    declared: boolean;
+    current_key_id: string | null;
+    due_at: Instant;
+    first_seen_at: Instant;
+    last_rotated_at: MaybeInstant;
+  };
+  keys: {
+    id: string;
+    credential: string;
+    issuer: string;
+    issuer_key_id: string;
+    name: string;
+    prefix: string;
+    fingerprint: string | null;
+    scopes: Json;
+    state: KeyState;
+    proven: boolean;
+    rotation_id: string | null;
+    created_at: Instant;
+    revoked_at: MaybeInstant;
+  };
+  rotations: {
+    id: string;
+    credential: string;
+    issuer: string;
+    kind: RotationKind;
+    path: Path;
+    state: RotationState;
+    epoch: number;
+    plan: Json;
+    actor: Json;
+    occurrence: MaybeInstant;
+    /** The notes it was asked with: two emergencies with the same are one. */
+    asked: Json;
+    old_key_id: string | null;
+    new_key_id: string | null;
+    notes: Json;
+    reason: string;
+    message: string;
+    created_at: Instant;
+    state_since: Instant;
+    wake_at: MaybeInstant;
+    finished_at: MaybeInstant;
+    paced_at: MaybeInstant;
+    worker: string | null;
+    lease_until: MaybeInstant;
+  };
+  transitions: {
+    seq: Generated<string>;
+    rotation_id: string;
+    at: Instant;
+    from_state: RotationState | null;
+    to_state: RotationState;
+    reason: string;
+    message: string;
+    epoch: number;
+    worker: string;
+  };
+  location_locks: { location: string; rotation_id: string };
+  slot_reservations: { rotation_id: string; issuer: string };
+  debts: {
+    id: string;
+    credential: string;
+    issuer: string;
+    issuer_key_id: string;
+    fingerprint: string | null;
+    cause: DebtCause;
+    rotation_id: string | null;
+    attempts: Generated<number>;
+    created_at: Instant;
+    next_try_at: Instant;
+    last_error: string | null;
+    settled_at: MaybeInstant;
+    outcome: string | null;
+    alerted_at: MaybeInstant;
+    worker: string | null;
+    lease_until: MaybeInstant;
+  };
+  watches: { issuer: string; name: string; credential: string; rotation_id: string; until: Instant };
+  pauses: { scope: Pause['scope']; name: string; actor: Json; since: Instant };
+  audit: {
+    id: Generated<string>;
+    at: Instant;
+    type: string;
+    actor: Json;
+    credential: string | null;
+    rotation_id: string | null;
+    key_id: string | null;
+    detail: Json;
+    pos: string | null;
+    hash: string | null;
+  };
+  deliveries: {
+    id: string;
+    channel: string;
+    notice: Json;
+    dedupe_key: string;
+    /** The rotation or debt whose notice it is; null for those of no rotation. */
+    origin: string | null;
+    state: Generated<Delivery['state']>;
+    attempts: Generated<number>;
+    created_at: Instant;
+    next_try_at: Instant;
+    delivered_at: MaybeInstant;
+    receipt: string | null;
+    last_error: string | null;
+    worker: string | null;
+    lease_until: MaybeInstant;
+  };
+}
