@@ -54,6 +54,8 @@ export interface PolicyDeadlines {
   readonly confirmMs: number;
   /** After this long in `draining` or `revoking` people are told, milliseconds. */
   readonly stuckMs: number;
+  /** After a rotation was aborted or rolled back it is tried again this much later, milliseconds, if that comes before the next occurrence. */
+  readonly retryMs: number;
 }
 
 /** Days 1 (Monday) to 7 (Sunday); `from` and `to` are minutes of the local day, `to` may be before `from` (past midnight). */

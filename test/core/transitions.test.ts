@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide, rowFor } from '../../src/core/decide.ts';
+import { TRANSITIONS } from '../../src/core/transitions/index.ts';
+import { PATHS, TERMINAL_STATES, type RotationState } from '../../src/core/vocabulary.ts';
+import { anyFacts, OPEN_STATES } from './facts-arbitrary.ts';
+
+const RUNS = { numRuns: 5_000 };
+
+describe('the transition table', () => {
+  test('decides every case: whatever the facts, one row fits', () => {
+    fc.assert(fc.property(anyFacts, (facts) => decide(facts).reason.length > 0), RUNS);
+  });
+
+  test('every row decides some case: none is shadowed by those above it', () => {
+    const reached = new Set<unknown>();
+    for (const facts of fc.sample(anyFacts, { numRuns: 60_000, seed: 7 })) reached.add(rowFor(facts));
+    const shadowed = TRANSITIONS.filter((row) => !reached.has(row)).map((row) => `${row.from}/${row.reason}`);
+    expect(shadowed).toEqual([]);
+  });
+
+  test('names every reason once a state', () => {
+    const names = TRANSITIONS.map((row) => `${row.from}/${row.reason}`);
+    expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  });
+
+  test('leads from every open state to a terminal one, on every path', () => {
+    for (const path of PATHS) {
+      const edges = TRANSITIONS.filter((row) => row.paths === undefined || row.paths.includes(path));
+      for (const state of OPEN_STATES) expect(reaches(edges, state), `${state} on ${path}`).toBe(true);
+    }
+  });
+
+  test('no row leaves a terminal state', () => {
+    expect(TRANSITIONS.filter((row) => (TERMINAL_STATES as readonly string[]).includes(row.from))).toEqual([]);
+  });
+});
+
+function reaches(edges: typeof TRANSITIONS, from: RotationState): boolean {
+  const seen = new Set<RotationState>([from]);
+  for (const state of seen) {
+    if ((TERMINAL_STATES as readonly RotationState[]).includes(state)) return true;
+    for (const row of edges) if (row.from === state && 'go' in row.then) seen.add(row.then.go);
+  }
+  return false;
+}
+
+describe('what decide never does, whatever the facts', () => {
+  test('mints again while an attempt is out', () => {
+    never((d) => d.kind === 'effect' && d.effect === 'mint', (f) => f.notes.attempt?.sentAt != null);
+  });
+
+  test('mints while a debt of its own is open', () => {
+    never((d) => d.kind === 'effect' && d.effect === 'mint', (f) => f.debts.open > 0);
+  });
+
+  test('creates anything while preflight has a problem', () => {
+    never((d) => d.kind === 'go' && d.to === 'creating', (f) => ['preflight', 'blocked'].includes(f.rotation.state) && (f.preflight?.problems.length ?? 0) > 0);
+  });
+
+  test('promotes a key that did not pass every check, or is not as declared', () => {
+    never(
+      (d) => d.kind === 'go' && d.to === 'verified',
+      (f) => f.staged === undefined || f.staged.slot !== 'match' || f.staged.mismatch !== null || f.staged.unlisted || f.staged.checks.some((c) => !c.ok),
+    );
+  });
+
+  test('condemns a displaced key while a store does not serve the new one, the overlap lasts, or it is in use (unless past its maximum age)', () => {
+    never(
+      (d) => d.condemn === 'old',
+      (f) =>
+        f.rotation.state === 'draining' &&
+        ((f.drain?.overlapLeftMs ?? 0) > 0 ||
+          (f.places ?? []).some((p) => p.serving !== 'new') ||
+          (['busy', 'unproved'].includes(f.drain?.quiet ?? '') && f.drain?.pastMaxAge !== true)),
+    );
+  });
+
+  test('rolls back to a key that is dead, or on a path that has no way back', () => {
+    never((d) => d.kind === 'go' && d.to === 'rolling_back', (f) => f.oldKey === null || f.oldKeyAlive === false || f.rotation.path !== 'displace');
+  });
+
+  test('condemns a new key that a store serves or may serve', () => {
+    never((d) => d.condemn === 'new', (f) => f.rotation.state === 'rolling_back' && (f.places ?? []).some((p) => p.serving === 'new' || p.serving === 'unreadable'));
+  });
+
+  test('calls a rotation done while a debt of it is open', () => {
+    never((d) => d.kind === 'go' && ['done', 'aborted', 'rolled_back'].includes(d.to), (f) => f.debts.open > 0 && ['revoking', 'aborting', 'rolling_back'].includes(f.rotation.state));
+  });
+
+  test('holds an emergency back for a pause, a window or a preflight', () => {
+    fc.assert(
+      fc.property(anyFacts, (f) => {
+        const emergency = { ...f, rotation: { ...f.rotation, path: 'emergency' as const, state: 'requested' as const } };
+        const decision = decide(emergency);
+        return decision.kind === 'go' && decision.to === 'revoking' && decision.condemn === 'every';
+      }),
+      RUNS,
+    );
+  });
+});
+
+type Facts = Parameters<typeof decide>[0];
+
+function never(what: (decision: ReturnType<typeof decide>) => boolean, when: (facts: Facts) => boolean): void {
+  fc.assert(fc.property(anyFacts.filter(when), (facts) => !what(decide(facts))), { numRuns: 2_000 });
+}
