@@ -56,9 +56,12 @@ Keyturn · credential prod-api-server · issuer hypermemory · rotation 01JR · 
   });
 });
 
+function tags(html: string): string[] {
+  return html.match(/<[^>]*>/g)?.map((tag) => tag.replaceAll(/#[0-9a-f]{6}/g, '')) ?? [];
+}
+
 describe('a notice as HTML', () => {
   it('has the same tags whatever the values are: no value becomes markup', () => {
-    const tags = (html: string) => html.match(/<[^>]*>/g)?.map((tag) => tag.replaceAll(/#[0-9a-f]{6}/g, '')) ?? [];
     const allowed = new Set(tags(renderHtml({ ...notice, facts: { ...notice.facts, plain: 'two words' } }, { at })));
     fc.assert(
       fc.property(notices, (any) => {
