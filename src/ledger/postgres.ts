@@ -1,4 +1,4 @@
-import { Pool, type ClientBase } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { QUEUE_SCHEMA, type SqlPool } from './pool.ts';
 
 /** Ten for work, and one for each of the five queue lanes, which listen on a connection of their own. */
@@ -17,14 +17,14 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: CONNECT_TIMEOUT_MS,
-    onConnect: setSearchPath as (client: ClientBase) => void,
+    verify: setSearchPath,
   });
   // A connection that dies idle is dropped and replaced by the pool; nobody waits on it.
   pool.on('error', () => undefined);
   return pool as unknown as SqlPool;
 }
 
-/** pg-pool awaits it before it hands a new connection out, whatever its types say. */
-async function setSearchPath(client: ClientBase): Promise<void> {
-  await client.query(`set search_path to ${QUEUE_SCHEMA}`);
+/** Called for each new connection before it is handed out. */
+function setSearchPath(client: PoolClient, done: (error?: Error) => void): void {
+  client.query(`set search_path to ${QUEUE_SCHEMA}`).then(() => done(), done);
 }
