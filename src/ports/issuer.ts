@@ -44,6 +44,8 @@ export interface IssuerAccount {
   readonly plan: string | null;
   readonly keyLimit: number | null;
   readonly liveKeys: number;
+  /** Where a person raises the key limit, an imperative clause; null when the issuer has no such place. */
+  readonly raiseLimit?: string | null;
   /** Problems that would stop a rotation, each a sentence with its remedy. */
   readonly problems: readonly string[];
 }
@@ -66,7 +68,7 @@ export interface ExerciseRequest {
 }
 
 export interface KeyExercise extends KeyProbe {
-  /** What was tried and worked, for people: `stored a canary`. */
+  /** What was tried and worked, for people, to follow "it could": `store a canary`. */
   readonly did: readonly string[];
 }
 
@@ -125,5 +127,5 @@ export interface Issuer {
   examine?(signal: AbortSignal): Promise<readonly Examination[]>;
 
   /** Today's figures by key, or null where the issuer does not tell. */
-  usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[]>;
+  usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[] | null>;
 }

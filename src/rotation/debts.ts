@@ -115,7 +115,7 @@ async function overdueNotice(engine: Engine, debt: RevocationDebt, error: unknow
     cause: debt.cause,
     debtId: debt.id,
     ageMs,
-    attempts: debt.attempts + 1,
+    attempts: debt.attempts,
     lastError: describeError(error),
   });
   return [{ notice, channels: plan.channels[notice.severity] }];

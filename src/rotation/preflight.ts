@@ -1,7 +1,7 @@
 /** Everything that must be true before a rotation may create anything; also what `plan` and `doctor` report. */
 import { describeError } from '../core/errors.ts';
 import type { Problem } from '../core/evidence.ts';
-import { limitAdvice } from '../core/limit-advice.ts';
+import { adviceLine } from '../core/limit-advice.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Secret } from '../core/secret.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
@@ -76,7 +76,7 @@ function slotProblems({ account, keys }: IssuerAnswer, { plan, oldKey }: ProofRe
   return [{
     code: 'key_limit',
     message: `${plan.issuer.name} allows ${account.keyLimit} live key(s) and has ${account.liveKeys}: there is no room for a new one.${replace}`,
-    todo: limitAdvice(keys ?? []),
+    todo: `${account.raiseLimit ?? 'Raise the limit'}, or revoke a key that nobody needs. Candidates: ${adviceLine(keys ?? [])}.`,
   }];
 }
 

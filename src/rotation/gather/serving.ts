@@ -55,7 +55,8 @@ async function checkApplications(turn: Turn, base: Facts): Promise<readonly Name
       const { ok, detail } = await bounded(turn, base.plan.policy.deadlines.confirmMs, (signal) => check.run(subject, signal));
       results.push({ name: check.name, ok, detail });
     } catch (error) {
-      if (isLeaseLost(error)) throw error;
+      // Stopped, or no longer ours: that says nothing of the application.
+      if (turn.signal.aborted || isLeaseLost(error)) throw error;
       results.push({ name: check.name, ok: false, detail: describeError(error) });
     }
   }
