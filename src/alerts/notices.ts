@@ -198,7 +198,6 @@ export function rotationWaiting(args: RotationWaitingArgs): Notice {
 
 const WHY_REVOKED: Readonly<Record<DebtCause, string>> = {
   superseded: 'It was replaced by a newer key, and its time was up.',
-  replaced: 'The policy replaces keys with downtime: the old one is revoked before the new one is made.',
   replaced: 'Its issuer allows one key at a time, so it had to go before a new one could be made.',
   aborted: 'It was made for a rotation that was aborted, and no application was given it.',
   rolled_back: 'It was made for a rotation that was rolled back.',

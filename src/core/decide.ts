@@ -29,9 +29,9 @@ export function rowFor(facts: Facts): Row {
 export function decide(facts: Facts): Decision {
   const row = rowFor(facts);
   const decided: Decided = { reason: row.reason, message: row.message(facts).trim(), condemn: row.condemn, tell: row.tell };
-  const { then } = row;
-  if ('go' in then) return { ...decided, kind: 'go', to: then.go };
-  if ('effect' in then) return { ...decided, kind: 'effect', effect: then.effect };
-  if ('write' in then) return { ...decided, kind: 'write', write: then.write };
-  return { ...decided, kind: 'wait', ms: Math.max(0, Math.round(then.wait(facts))) };
+  const { does } = row;
+  if ('go' in does) return { ...decided, kind: 'go', to: does.go };
+  if ('effect' in does) return { ...decided, kind: 'effect', effect: does.effect };
+  if ('write' in does) return { ...decided, kind: 'write', write: does.write };
+  return { ...decided, kind: 'wait', ms: Math.max(0, Math.round(does.wait(facts))) };
 }

@@ -117,7 +117,7 @@ async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown)
   }
   log.error({ err: error }, 'a step failed unexpectedly; trying again');
   try {
-    const trouble = troubleOf(rotation.notes as Notes, await engine.ledger.now(), error);
+    const trouble = troubleOf(rotation.notes, await engine.ledger.now(), error);
     const delay = Math.min(60_000, 1_000 * 2 ** Math.min(6, trouble.count));
     const message = `${describeError(error)}${trouble.count >= TELL_AFTER_ERRORS ? ' It has failed repeatedly.' : ''}`;
     holder.lease = await commit(engine, holder.lease, { reason: 'error', message, notes: { ...rotation.notes, trouble }, wakeInMs: delay });

@@ -9,18 +9,18 @@ const oldKeyGone = (f: Facts): boolean => f.oldKey !== null && f.oldKeyAlive ===
 const revokedFirst = (f: Facts): boolean => f.rotation.path === 'emergency' || f.oldKey?.state === 'revoked';
 
 export const BEFORE: readonly Row[] = [
-  { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, then: { go: 'revoking' }, condemn: 'every', message: () => 'Revocation comes first: every live key of the credential is condemned.' },
-  { from: 'requested', reason: 'paused', title: 'paused', when: (f) => f.gate?.pausedBy != null, then: { wait: () => minutes(1) }, message: (f) => `Paused: ${f.gate?.pausedBy}.` },
-  { from: 'requested', reason: 'window_closed', title: 'window closed', when: (f) => f.rotation.kind === 'scheduled' && (f.gate?.windowOpensInMs ?? 0) > 0, then: { wait: (f) => f.gate?.windowOpensInMs ?? 0 }, message: () => 'The maintenance window is closed.' },
-  { from: 'requested', reason: 'admitted', title: 'admitted', when: always, then: { go: 'preflight' }, message: () => 'Proving that it can succeed before anything is created.' },
+  { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, does: { go: 'revoking' }, condemn: 'every', message: () => 'Revocation comes first: every live key of the credential is condemned.' },
+  { from: 'requested', reason: 'paused', title: 'paused', when: (f) => f.gate?.pausedBy != null, does: { wait: () => minutes(1) }, message: (f) => `Paused: ${f.gate?.pausedBy}.` },
+  { from: 'requested', reason: 'window_closed', title: 'window closed', when: (f) => f.rotation.kind === 'scheduled' && (f.gate?.windowOpensInMs ?? 0) > 0, does: { wait: (f) => f.gate?.windowOpensInMs ?? 0 }, message: () => 'The maintenance window is closed.' },
+  { from: 'requested', reason: 'admitted', title: 'admitted', when: always, does: { go: 'preflight' }, message: () => 'Proving that it can succeed before anything is created.' },
 
-  { from: 'preflight', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, then: { write: 'forget_old' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer, without Keyturn: applications that use it are locked out. Going on without it.`, tell: 'critical' },
-  { from: 'preflight', reason: 'problems', title: 'something stands in the way', when: problems, then: { go: 'blocked' }, message: problemText, tell: 'warning' },
-  { from: 'preflight', paths: ['replace'], reason: 'clear_replace', title: 'all proved (replace)', when: (f) => f.oldKey !== null, then: { go: 'revoking' }, condemn: 'old', message: () => 'All proved. The strategy is replace: the old key is revoked first, with downtime, as the policy allows.' },
-  { from: 'preflight', reason: 'clear', title: 'all proved', when: always, then: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
+  { from: 'preflight', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { write: 'forget_old' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer, without Keyturn: applications that use it are locked out. Going on without it.`, tell: 'critical' },
+  { from: 'preflight', reason: 'problems', title: 'something stands in the way', when: problems, does: { go: 'blocked' }, message: problemText, tell: 'warning' },
+  { from: 'preflight', paths: ['replace'], reason: 'clear_replace', title: 'all proved (replace)', when: (f) => f.oldKey !== null, does: { go: 'revoking' }, condemn: 'old', message: () => 'All proved. The strategy is replace: the old key is revoked first, with downtime, as the policy allows.' },
+  { from: 'preflight', reason: 'clear', title: 'all proved', when: always, does: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
 
-  { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, then: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
-  { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, then: { wait: backoff(minutes(1)) }, message: problemText },
-  { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, then: { go: 'creating' }, message: () => 'The cause has cleared.' },
-  { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, then: { go: 'preflight' }, message: () => 'The cause has cleared.' },
+  { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
+  { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, does: { wait: backoff(minutes(1)) }, message: problemText },
+  { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, does: { go: 'creating' }, message: () => 'The cause has cleared.' },
+  { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, does: { go: 'preflight' }, message: () => 'The cause has cleared.' },
 ];

@@ -6,30 +6,30 @@ import {
 } from './row.ts';
 
 export const REVOKING: readonly Row[] = [
-  { from: 'revoking', reason: 'revoke', title: 'pay the debt', when: payable, then: { effect: 'pay_debts' }, message: () => 'Revoking.' },
-  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, then: { wait: () => minutes(1) }, message: () => 'The revocation is a debt, retried until it is paid.' },
-  { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, then: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
-  { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, then: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
-  { from: 'reporting', reason: 'reported', title: 'reported', when: always, then: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
+  { from: 'revoking', reason: 'revoke', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking.' },
+  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The revocation is a debt, retried until it is paid.' },
+  { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, does: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
+  { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, does: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
+  { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
 ];
 
 export const ABORTING: readonly Row[] = [
-  { from: 'aborting', reason: 'discard_failing', title: 'store failed, again later', when: (f) => f.minted?.staged !== 'absent' && coolingDown(f), then: { wait: coolDownMs }, message: (f) => `The staged value could not be removed: ${trouble(f)}` },
-  { from: 'aborting', reason: 'discard_unreadable', title: 'store cannot be read', when: (f) => f.minted?.staged === 'unreadable', then: { wait: backoff(minutes(1)) }, message: (f) => `Cannot prove that nothing is staged: ${f.minted?.detail ?? ''}` },
-  { from: 'aborting', reason: 'discard', title: 'remove the staged value', when: (f) => f.minted?.staged === 'present', then: { effect: 'discard_staged' }, message: () => 'Removing the staged value.' },
-  { from: 'aborting', reason: 'revoke_new', title: 'pay the debt', when: payable, then: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
-  { from: 'aborting', reason: 'new_unpaid', title: 'debt open', when: unpaid, then: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
-  { from: 'aborting', reason: 'aborted', title: 'new key revoked, old key stays', when: always, then: { go: 'aborted' }, message: (f) => `Aborted: ${failure(f)} Stores were not changed.`, tell: 'warning' },
+  { from: 'aborting', reason: 'discard_failing', title: 'store failed, again later', when: (f) => f.minted?.staged !== 'absent' && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `The staged value could not be removed: ${trouble(f)}` },
+  { from: 'aborting', reason: 'discard_unreadable', title: 'store cannot be read', when: (f) => f.minted?.staged === 'unreadable', does: { wait: backoff(minutes(1)) }, message: (f) => `Cannot prove that nothing is staged: ${f.minted?.detail ?? ''}` },
+  { from: 'aborting', reason: 'discard', title: 'remove the staged value', when: (f) => f.minted?.staged === 'present', does: { effect: 'discard_staged' }, message: () => 'Removing the staged value.' },
+  { from: 'aborting', reason: 'revoke_new', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
+  { from: 'aborting', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
+  { from: 'aborting', reason: 'aborted', title: 'new key revoked, old key stays', when: always, does: { go: 'aborted' }, message: (f) => `Aborted: ${failure(f)} Stores were not changed.`, tell: 'warning' },
 ];
 
 export const ROLLING_BACK: readonly Row[] = [
-  { from: 'rolling_back', reason: 'old_key_dead', title: 'old key dead: go forward', when: (f) => f.oldKeyAlive === false && !newKeyCondemned(f), then: { go: 'promoting' }, message: () => 'The old key is dead at the issuer; going back to it would lock applications out.', tell: 'critical' },
-  { from: 'rolling_back', reason: 'restore_failing', title: 'a store failed, again later', when: (f) => someServe(f, 'new') && coolingDown(f), then: { wait: coolDownMs }, message: (f) => `A store could not be restored: ${trouble(f)}` },
-  { from: 'rolling_back', reason: 'restoring', title: 'restore the next store', when: (f) => someServe(f, 'new'), then: { effect: 'restore' }, message: (f) => `Restoring the old key in ${naming(f, 'new')}.` },
-  { from: 'rolling_back', reason: 'restore_unproved', title: 'a store cannot be read', when: (f) => someServe(f, 'unreadable'), then: { wait: backoff(seconds(30)) }, message: (f) => `The new key stays alive: it cannot be proved what is served by ${naming(f, 'unreadable')}.` },
-  { from: 'rolling_back', reason: 'reloading_old', title: 'run reload hooks', when: (f) => !hooksRun(f, 'rolled_back') && !failedBefore(f), then: { effect: 'hooks_rolled_back' }, message: () => 'Telling applications to read the old key again.' },
-  { from: 'rolling_back', reason: 'condemn', title: 'condemn the new key', when: (f) => f.newKey !== null && !newKeyCondemned(f), then: { write: 'condemn_new' }, condemn: 'new', message: () => 'No store serves the new key any more; it is condemned.' },
-  { from: 'rolling_back', reason: 'revoke_new', title: 'pay the debt', when: payable, then: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
-  { from: 'rolling_back', reason: 'new_unpaid', title: 'debt open', when: unpaid, then: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
-  { from: 'rolling_back', reason: 'rolled_back', title: 'old key everywhere, new key revoked', when: always, then: { go: 'rolled_back' }, message: (f) => `Rolled back: ${failure(f)}`, tell: 'critical' },
+  { from: 'rolling_back', reason: 'old_key_dead', title: 'old key dead: go forward', when: (f) => f.oldKeyAlive === false && !newKeyCondemned(f), does: { go: 'promoting' }, message: () => 'The old key is dead at the issuer; going back to it would lock applications out.', tell: 'critical' },
+  { from: 'rolling_back', reason: 'restore_failing', title: 'a store failed, again later', when: (f) => someServe(f, 'new') && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `A store could not be restored: ${trouble(f)}` },
+  { from: 'rolling_back', reason: 'restoring', title: 'restore the next store', when: (f) => someServe(f, 'new'), does: { effect: 'restore' }, message: (f) => `Restoring the old key in ${naming(f, 'new')}.` },
+  { from: 'rolling_back', reason: 'restore_unproved', title: 'a store cannot be read', when: (f) => someServe(f, 'unreadable'), does: { wait: backoff(seconds(30)) }, message: (f) => `The new key stays alive: it cannot be proved what is served by ${naming(f, 'unreadable')}.` },
+  { from: 'rolling_back', reason: 'reloading_old', title: 'run reload hooks', when: (f) => !hooksRun(f, 'rolled_back') && !failedBefore(f), does: { effect: 'hooks_rolled_back' }, message: () => 'Telling applications to read the old key again.' },
+  { from: 'rolling_back', reason: 'condemn', title: 'condemn the new key', when: (f) => f.newKey !== null && !newKeyCondemned(f), does: { write: 'condemn_new' }, condemn: 'new', message: () => 'No store serves the new key any more; it is condemned.' },
+  { from: 'rolling_back', reason: 'revoke_new', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
+  { from: 'rolling_back', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
+  { from: 'rolling_back', reason: 'rolled_back', title: 'old key everywhere, new key revoked', when: always, does: { go: 'rolled_back' }, message: (f) => `Rolled back: ${failure(f)}`, tell: 'critical' },
 ];

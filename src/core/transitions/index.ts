@@ -8,7 +8,7 @@ import { CREATING, STAGED } from './minting.ts';
 import type { Row } from './row.ts';
 import { CONFIRMED, DRAINING, PROMOTING } from './serving.ts';
 
-export type { Effect, LedgerWrite, Row, Then } from './row.ts';
+export type { Effect, LedgerWrite, Row, Does } from './row.ts';
 
 export const TRANSITIONS: readonly Row[] = [
   ...BEFORE, ...CREATING, ...STAGED, ...PROMOTING, ...CONFIRMED, ...DRAINING, ...REVOKING, ...ABORTING, ...ROLLING_BACK,

@@ -10,7 +10,7 @@ export type Effect = (typeof EFFECTS)[number];
 export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_found', 'condemn_new', 'forget_old'] as const;
 export type LedgerWrite = (typeof LEDGER_WRITES)[number];
 
-export type Then =
+export type Does =
   | { readonly go: RotationState }
   | { readonly effect: Effect }
   | { readonly write: LedgerWrite }
@@ -26,7 +26,7 @@ export interface Row {
   /** For people reading the table; the diagram's edge label. */
   readonly title: string;
   readonly when: (facts: Facts) => boolean;
-  readonly then: Then;
+  readonly does: Does;
   /** One sentence for the history. */
   readonly message: (facts: Facts) => string;
   /** Keys that become revocation debts in the same write. */

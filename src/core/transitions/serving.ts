@@ -12,28 +12,28 @@ const stuck = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.stuc
 const behind = (f: Facts): boolean => someServe(f, 'old', 'ours', 'empty');
 
 export const PROMOTING: readonly Row[] = [
-  { from: 'promoting', reason: 'promoted', title: 'every store reads back the new key', when: allServeNew, then: { go: 'confirmed' }, message: (f) => `Every store reads back the new key (${placeCount(f)}).` },
-  { from: 'promoting', reason: 'store_conflict', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
-  { from: 'promoting', reason: 'promote_late', title: 'deadline passed', when: (f) => promoteLate(f) && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Not every store could be promoted in time: ${namingOthers(f)} ${trouble(f)}` },
-  { from: 'promoting', reason: 'held_conflict', title: 'foreign value, no way back', when: (f) => someServe(f, 'foreign'), then: { wait: backoff(minutes(1)) }, message: (f) => `Someone else changed ${naming(f, 'foreign')}, and there is no old key to go back to.`, tell: 'critical' },
-  { from: 'promoting', reason: 'held_late', title: 'deadline passed, no way back', when: (f) => promoteLate(f) && !told(f, 'held_late'), then: { wait: () => seconds(1) }, message: (f) => `Stores cannot be promoted, and there is no old key to go back to: ${namingOthers(f)} ${trouble(f)}`, tell: 'critical' },
-  { from: 'promoting', reason: 'store_failing', title: 'a store failed, again later', when: coolingDown, then: { wait: coolDownMs }, message: (f) => `A store failed: ${trouble(f)}` },
-  { from: 'promoting', reason: 'promoting', title: 'promote the next store', when: behind, then: { effect: 'promote' }, message: (f) => `Promoting ${naming(f, 'old', 'ours', 'empty')}.` },
-  { from: 'promoting', reason: 'store_unreadable', title: 'a store cannot be read', when: always, then: { wait: backoff(seconds(30)) }, message: (f) => `Cannot read ${naming(f, 'unreadable')}.` },
+  { from: 'promoting', reason: 'promoted', title: 'every store reads back the new key', when: allServeNew, does: { go: 'confirmed' }, message: (f) => `Every store reads back the new key (${placeCount(f)}).` },
+  { from: 'promoting', reason: 'store_conflict', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
+  { from: 'promoting', reason: 'promote_late', title: 'deadline passed', when: (f) => promoteLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Not every store could be promoted in time: ${namingOthers(f)} ${trouble(f)}` },
+  { from: 'promoting', reason: 'held_conflict', title: 'foreign value, no way back', when: (f) => someServe(f, 'foreign'), does: { wait: backoff(minutes(1)) }, message: (f) => `Someone else changed ${naming(f, 'foreign')}, and there is no old key to go back to.`, tell: 'critical' },
+  { from: 'promoting', reason: 'held_late', title: 'deadline passed, no way back', when: (f) => promoteLate(f) && !told(f, 'held_late'), does: { wait: () => seconds(1) }, message: (f) => `Stores cannot be promoted, and there is no old key to go back to: ${namingOthers(f)} ${trouble(f)}`, tell: 'critical' },
+  { from: 'promoting', reason: 'store_failing', title: 'a store failed, again later', when: coolingDown, does: { wait: coolDownMs }, message: (f) => `A store failed: ${trouble(f)}` },
+  { from: 'promoting', reason: 'promoting', title: 'promote the next store', when: behind, does: { effect: 'promote' }, message: (f) => `Promoting ${naming(f, 'old', 'ours', 'empty')}.` },
+  { from: 'promoting', reason: 'store_unreadable', title: 'a store cannot be read', when: always, does: { wait: backoff(seconds(30)) }, message: (f) => `Cannot read ${naming(f, 'unreadable')}.` },
 ];
 
 export const CONFIRMED: readonly Row[] = [
-  { from: 'confirmed', reason: 'changed', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
-  { from: 'confirmed', reason: 'read_back_late', title: 'read back red past deadline', when: (f) => !allServeNew(f) && confirmLate(f) && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Stores do not serve the new key: ${namingOthers(f)}` },
-  { from: 'confirmed', reason: 'reading_back', title: 'read back not complete', when: (f) => !allServeNew(f), then: { wait: backoff(seconds(10)) }, message: (f) => `Waiting for stores to serve the new key: ${namingOthers(f)}` },
-  { from: 'confirmed', reason: 'hooks_late', title: 'hooks fail past deadline', when: (f) => !hooksRun(f, 'promoted') && confirmLate(f) && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Reload hooks failed: ${trouble(f)}` },
-  { from: 'confirmed', reason: 'hook_failing', title: 'a hook failed, again later', when: (f) => !hooksRun(f, 'promoted') && coolingDown(f), then: { wait: coolDownMs }, message: (f) => `A reload hook failed: ${trouble(f)}` },
-  { from: 'confirmed', reason: 'reloading', title: 'run reload hooks', when: (f) => !hooksRun(f, 'promoted'), then: { effect: 'hooks_promoted' }, message: () => 'Telling applications to read the new key.' },
-  { from: 'confirmed', reason: 'application_red', title: 'application check red', when: (f) => applicationRed(f) && canGoBack(f), then: { go: 'rolling_back' }, message: (f) => `Application checks are red: ${describeRed(f)}` },
-  { from: 'confirmed', reason: 'held_red', title: 'red, no way back', when: applicationRed, then: { wait: backoff(minutes(1)) }, message: (f) => `Application checks are red, and there is no old key to go back to: ${describeRed(f)}`, tell: 'critical' },
-  { from: 'confirmed', paths: ['emergency'], reason: 'recovered', title: 'green', when: always, then: { go: 'reporting' }, message: () => 'Stores and applications are healthy on the replacement.' },
-  { from: 'confirmed', reason: 'nothing_to_drain', title: 'green, no old key alive', when: (f) => f.rotation.path === 'replace' || f.oldKey === null, then: { go: 'done' }, message: () => 'Stores and applications are healthy; there is no old key to drain.', tell: 'info' },
-  { from: 'confirmed', reason: 'healthy', title: 'green', when: always, then: { go: 'draining' }, message: () => 'Stores and applications are healthy; the old key drains.' },
+  { from: 'confirmed', reason: 'changed', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
+  { from: 'confirmed', reason: 'read_back_late', title: 'read back red past deadline', when: (f) => !allServeNew(f) && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Stores do not serve the new key: ${namingOthers(f)}` },
+  { from: 'confirmed', reason: 'reading_back', title: 'read back not complete', when: (f) => !allServeNew(f), does: { wait: backoff(seconds(10)) }, message: (f) => `Waiting for stores to serve the new key: ${namingOthers(f)}` },
+  { from: 'confirmed', reason: 'hooks_late', title: 'hooks fail past deadline', when: (f) => !hooksRun(f, 'promoted') && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Reload hooks failed: ${trouble(f)}` },
+  { from: 'confirmed', reason: 'hook_failing', title: 'a hook failed, again later', when: (f) => !hooksRun(f, 'promoted') && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `A reload hook failed: ${trouble(f)}` },
+  { from: 'confirmed', reason: 'reloading', title: 'run reload hooks', when: (f) => !hooksRun(f, 'promoted'), does: { effect: 'hooks_promoted' }, message: () => 'Telling applications to read the new key.' },
+  { from: 'confirmed', reason: 'application_red', title: 'application check red', when: (f) => applicationRed(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Application checks are red: ${describeRed(f)}` },
+  { from: 'confirmed', reason: 'held_red', title: 'red, no way back', when: applicationRed, does: { wait: backoff(minutes(1)) }, message: (f) => `Application checks are red, and there is no old key to go back to: ${describeRed(f)}`, tell: 'critical' },
+  { from: 'confirmed', paths: ['emergency'], reason: 'recovered', title: 'green', when: always, does: { go: 'reporting' }, message: () => 'Stores and applications are healthy on the replacement.' },
+  { from: 'confirmed', reason: 'nothing_to_drain', title: 'green, no old key alive', when: (f) => f.rotation.path === 'replace' || f.oldKey === null, does: { go: 'done' }, message: () => 'Stores and applications are healthy; there is no old key to drain.', tell: 'info' },
+  { from: 'confirmed', reason: 'healthy', title: 'green', when: always, does: { go: 'draining' }, message: () => 'Stores and applications are healthy; the old key drains.' },
 ];
 
 const unquiet = (f: Facts): boolean => f.drain?.quiet === 'busy' || f.drain?.quiet === 'unproved';
@@ -41,13 +41,13 @@ const quietWait = (f: Facts): number => Math.max(500, Math.min(minutes(5), f.dra
 const drainDetail = (f: Facts): string => f.drain?.detail ?? '';
 
 export const DRAINING: readonly Row[] = [
-  { from: 'draining', reason: 'overlap', title: 'overlap not over', when: (f) => (f.drain?.overlapLeftMs ?? 0) > 0, then: { wait: (f) => f.drain?.overlapLeftMs ?? 0 }, message: () => 'Old and new key both live until the overlap is over.' },
-  { from: 'draining', reason: 'repair_failing', title: 'repair failed, again later', when: coolingDown, then: { wait: coolDownMs }, message: (f) => `A store could not be repaired: ${trouble(f)}` },
-  { from: 'draining', reason: 'repairing', title: 'a store went back to an older key', when: behind, then: { effect: 'promote' }, message: (f) => `Repairing ${naming(f, 'old', 'ours', 'empty')}, which no longer serves the new key.` },
-  { from: 'draining', reason: 'evidence_missing', title: 'a store cannot be proved', when: (f) => !allServeNew(f), then: { wait: backoff(minutes(5)) }, message: (f) => `The old key stays alive: it cannot be proved what is served by ${namingOthers(f)}.`, tell: 'warning' },
-  { from: 'draining', reason: 'max_age', title: 'maximum age overrides quiet', when: (f) => f.drain?.pastMaxAge === true && unquiet(f), then: { go: 'revoking' }, condemn: 'old', message: (f) => `The maximum age has passed and overrides quiet: ${drainDetail(f)}` },
-  { from: 'draining', reason: 'drain_stuck', title: 'not quiet for long', when: (f) => unquiet(f) && stuck(f) && !told(f, 'drain_stuck'), then: { wait: quietWait }, message: (f) => `The old key still drains: ${drainDetail(f)}`, tell: 'warning' },
-  { from: 'draining', reason: 'busy', title: 'old key still used', when: (f) => f.drain?.quiet === 'busy', then: { wait: quietWait }, message: drainDetail },
-  { from: 'draining', reason: 'quiet_unproved', title: 'usage not proved yet', when: (f) => f.drain?.quiet === 'unproved', then: { wait: backoff(minutes(1)) }, message: drainDetail },
-  { from: 'draining', reason: 'drained', title: 'overlap over, stores read back, old key quiet', when: always, then: { go: 'revoking' }, condemn: 'old', message: (f) => `Evidence is complete: ${drainDetail(f)}` },
+  { from: 'draining', reason: 'overlap', title: 'overlap not over', when: (f) => (f.drain?.overlapLeftMs ?? 0) > 0, does: { wait: (f) => f.drain?.overlapLeftMs ?? 0 }, message: () => 'Old and new key both live until the overlap is over.' },
+  { from: 'draining', reason: 'repair_failing', title: 'repair failed, again later', when: coolingDown, does: { wait: coolDownMs }, message: (f) => `A store could not be repaired: ${trouble(f)}` },
+  { from: 'draining', reason: 'repairing', title: 'a store went back to an older key', when: behind, does: { effect: 'promote' }, message: (f) => `Repairing ${naming(f, 'old', 'ours', 'empty')}, which no longer serves the new key.` },
+  { from: 'draining', reason: 'evidence_missing', title: 'a store cannot be proved', when: (f) => !allServeNew(f), does: { wait: backoff(minutes(5)) }, message: (f) => `The old key stays alive: it cannot be proved what is served by ${namingOthers(f)}.`, tell: 'warning' },
+  { from: 'draining', reason: 'max_age', title: 'maximum age overrides quiet', when: (f) => f.drain?.pastMaxAge === true && unquiet(f), does: { go: 'revoking' }, condemn: 'old', message: (f) => `The maximum age has passed and overrides quiet: ${drainDetail(f)}` },
+  { from: 'draining', reason: 'drain_stuck', title: 'not quiet for long', when: (f) => unquiet(f) && stuck(f) && !told(f, 'drain_stuck'), does: { wait: quietWait }, message: (f) => `The old key still drains: ${drainDetail(f)}`, tell: 'warning' },
+  { from: 'draining', reason: 'busy', title: 'old key still used', when: (f) => f.drain?.quiet === 'busy', does: { wait: quietWait }, message: drainDetail },
+  { from: 'draining', reason: 'quiet_unproved', title: 'usage not proved yet', when: (f) => f.drain?.quiet === 'unproved', does: { wait: backoff(minutes(1)) }, message: drainDetail },
+  { from: 'draining', reason: 'drained', title: 'overlap over, stores read back, old key quiet', when: always, does: { go: 'revoking' }, condemn: 'old', message: (f) => `Evidence is complete: ${drainDetail(f)}` },
 ];

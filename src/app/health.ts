@@ -1,0 +1,70 @@
+/** Liveness, readiness and Prometheus metrics. */
+import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { describeError } from '../core/errors.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Queue } from '../ports/queue.ts';
+import type { Health } from './operations.ts';
+
+export interface HealthSources {
+  readonly ledger: Ledger;
+  readonly queue: Queue;
+  readonly version: string;
+}
+
+export function createHealth({ ledger, queue, version }: HealthSources): Health {
+  const registry = createRegistry(ledger, queue, version);
+  return {
+    live: () => true,
+    async ready() {
+      const reasons: string[] = [];
+      await ledger.ping().catch((error: unknown) => reasons.push(describeError(error)));
+      if (!(await queue.healthy())) reasons.push(`The queue (${queue.backend}) does not answer; the sweep goes on without it once it is back.`);
+      return { ready: reasons.length === 0, reasons };
+    },
+    metrics: () => registry.metrics(),
+  };
+}
+
+function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, labelNames: string[] = []): Gauge => new Gauge({ name: `keyturn_${name}`, help, labelNames, registers: [registry] });
+  gauge('build_info', 'Constant 1, labelled with the version.', ['version']).set({ version }, 1);
+  const rotations = gauge('rotations', 'Rotations by state.', ['state']);
+  const keys = gauge('keys', 'Keys in the ledger by state.', ['state']);
+  const debts = gauge('revocation_debts', 'Keys that should be revoked and are not yet.');
+  const debtAge = gauge('revocation_debt_oldest_seconds', 'Age of the oldest open revocation debt; 0 without one.');
+  const waiting = gauge('deliveries_waiting', 'Notices not delivered yet.');
+  const stuck = gauge('deliveries_stuck', 'Notices that a channel refused; a person must act.');
+  const lag = gauge('delivery_oldest_seconds', 'Age of the oldest waiting notice; 0 without one.');
+  const unsealed = gauge('audit_unsealed', 'Audit events not chained yet.');
+  const lanes = gauge('queue_jobs', 'Jobs by lane and state.', ['lane', 'state']);
+  const scraped = gauge('up', '1 while ledger figures can be read.');
+  const collect = async (): Promise<void> => {
+    const figures = await ledger.figures();
+    for (const [labelled, counts] of [[rotations, figures.rotationsByState], [keys, figures.keysByState]] as const) {
+      labelled.reset();
+      for (const [state, count] of Object.entries(counts)) labelled.set({ state }, count);
+    }
+    debts.set(figures.openDebts);
+    debtAge.set((figures.oldestDebtAgeMs ?? 0) / 1000);
+    waiting.set(figures.deliveriesWaiting);
+    stuck.set(figures.deliveriesStuck);
+    lag.set((figures.oldestDeliveryAgeMs ?? 0) / 1000);
+    unsealed.set(figures.unsealedAudit);
+    for (const { lane, ...counts } of await queue.counts()) {
+      for (const [state, count] of Object.entries(counts)) lanes.set({ lane, state }, count);
+    }
+  };
+  return withCollect(registry, scraped, collect);
+}
+
+/** Figures are read when somebody asks; a ledger that is down is a metric too, not a failed scrape. */
+function withCollect(registry: Registry, scraped: Gauge, collect: () => Promise<void>): Registry {
+  const metrics = registry.metrics.bind(registry);
+  registry.metrics = async () => {
+    await collect().then(() => scraped.set(1), () => scraped.set(0));
+    return await metrics();
+  };
+  return registry;
+}
