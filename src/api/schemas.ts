@@ -1,0 +1,52 @@
+/** What requests to the control API may look like: every field named, everything bounded, nothing unknown. */
+import { z } from 'zod';
+
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+const line = (max: number) =>
+  z.string().trim().max(max).refine((text) => !CONTROL.test(text), 'must not hold control characters or line breaks');
+
+const name = line(200).refine((text) => text !== '', 'must not be empty');
+const who = line(120).optional();
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true').optional();
+const count = (max: number) => z.string().regex(/^\d{1,9}$/, 'must be a whole number').transform(Number).pipe(z.number().max(max));
+
+/** Who and why; `why` may be left out. */
+export const actor = z.strictObject({ who, why: line(500).default('') }).default({ why: '' });
+/** Who and why, where a change without a reason is refused. */
+export const reasoned = z.strictObject({
+  who,
+  why: line(500).refine((text) => text !== '', 'must say the reason of this change'),
+});
+
+export const nothing = z.strictObject({});
+export const oneCredential = z.strictObject({ credential: name.optional() });
+export const keysFilter = z.strictObject({ credential: name.optional(), issuer: name.optional() });
+export const rotationsFilter = z.strictObject({ credential: name.optional(), open: flag, limit: count(1000).optional() });
+export const auditFilter = z.strictObject({ credential: name.optional(), limit: count(10_000).optional() });
+export const rotationId = z.strictObject({ id: z.string().regex(/^[0-9A-Za-z-]{1,64}$/, 'is no rotation id') });
+export const eventsFilter = z.strictObject({
+  after: count(1_000_000).default(0),
+  reason: line(100).optional(),
+  waitMs: count(60_000).default(25_000),
+});
+
+export const rotateBody = z
+  .strictObject({ credentials: z.array(name).min(1).max(1000).optional(), owner: name.optional(), actor })
+  .refine((body) => (body.credentials === undefined) !== (body.owner === undefined), 'name either credentials or an owner');
+export const revokeBody = z.strictObject({ credential: name, actor: reasoned });
+export const adoptBody = z
+  .strictObject({ credential: name, keyId: name.optional(), name: name.optional(), actor })
+  .refine((body) => body.keyId === undefined || body.name === undefined, 'name the key by keyId or by name, not by both');
+
+const scoped = {
+  scope: z.enum(['all', 'issuer', 'credential']),
+  name: name.nullable().default(null),
+};
+const namesItsScope = (body: { scope: string; name: string | null }): boolean => (body.scope === 'all') === (body.name === null);
+const SCOPE_NEEDS_NAME = 'scope issuer or credential wants a name, scope all wants none';
+export const pauseBody = z.strictObject({ ...scoped, actor: reasoned }).refine(namesItsScope, SCOPE_NEEDS_NAME);
+export const resumeBody = z.strictObject({ ...scoped, actor }).refine(namesItsScope, SCOPE_NEEDS_NAME);
+export const publishBody = z.strictObject({ credential: name, actor });
+export const retryBody = z.strictObject({ channel: name.nullable().default(null), actor });
+export const bareBody = z.strictObject({ actor });
+

@@ -1,0 +1,87 @@
+/** One HTTP server over the route table, for one door. */
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { KeyturnError } from '../core/errors.ts';
+import { scrub } from '../core/secret.ts';
+import type { Log } from '../ports/log.ts';
+import { admitted, recordedActor, type Door } from './caller.ts';
+import { parsePart, refusalOf } from './refusals.ts';
+import { ROUTES } from './routes.ts';
+import type { Answer, Backend, Route } from './route.ts';
+
+/** The largest body that any change needs, with room to spare, bytes. */
+const BODY_LIMIT = 64 * 1024;
+/** Long enough for `doctor` over many stores; a client that trickles its request is cut earlier. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const TYPES: Readonly<Record<Answer['type'], string>> = {
+  json: 'application/json; charset=utf-8',
+  metrics: 'text/plain; version=0.0.4; charset=utf-8',
+};
+
+export interface ServerOptions {
+  readonly backend: Backend;
+  readonly door: Door;
+  readonly log: Log;
+  readonly version: string;
+  /** Aborted when the API closes: ends long polls. */
+  readonly closing: AbortSignal;
+}
+
+/** Builds the server; it listens nowhere yet. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    logger: false,
+    genReqId: () => crypto.randomUUID(),
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('keyturn-version', options.version).header('cache-control', 'no-store');
+    const path = request.routeOptions.url ?? '';
+    if (!admitted(options.door, path, request.headers.authorization)) throw unauthenticated();
+  });
+  app.addHook('onSend', async (_request, _reply, payload) => (typeof payload === 'string' ? scrub(payload) : payload));
+  app.setErrorHandler((error, request, reply) => refuse(options.log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => refuse(options.log, unknownRoute(request), request, reply));
+  for (const route of ROUTES) app.route({ method: route.method, url: route.path, handler: (request, reply) => serve(options, route, request, reply) });
+  return app;
+}
+
+async function serve(options: ServerOptions, route: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const body = parsePart(route.body, 'body', request.body);
+  const answer = await route.run({
+    backend: options.backend,
+    params: parsePart(route.params, 'path', request.params),
+    query: parsePart(route.query, 'query', request.query),
+    body,
+    actor: recordedActor(options.door, (body as { actor?: { who?: string; why: string } }).actor ?? { why: '' }),
+    signal: AbortSignal.any([options.closing, goneSignal(reply)]),
+  });
+  return reply.code(answer.status).type(TYPES[answer.type]).send(answer.type === 'json' ? JSON.stringify(answer.body) : answer.body);
+}
+
+/** Aborted when the client hangs up before it got its answer. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function refuse(log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, body, internal } = refusalOf(thrown, request.id);
+  if (internal) log.error({ err: thrown, requestId: request.id, method: request.method, path: request.routeOptions.url }, 'A request to the control API failed.');
+  if (body.error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer realm="keyturn"');
+  return reply.code(status).type(TYPES.json).send(JSON.stringify(body));
+}
+
+function unauthenticated(): KeyturnError {
+  return new KeyturnError('UNAUTHENTICATED', 'The control API wants its token, and none or a wrong one was given.', {
+    todo: 'Send it as `Authorization: Bearer <token>`; the CLI takes it from $KEYTURN_TOKEN.', effect: 'none',
+  });
+}
+
+function unknownRoute(request: FastifyRequest): KeyturnError {
+  const path = request.url.split('?', 1)[0] ?? '';
+  return new KeyturnError('UNKNOWN_NAME', `The control API has no ${request.method} ${path.slice(0, 200)}.`, { todo: 'See docs/api.md for what it has.', effect: 'none' });
+}
