@@ -71,6 +71,16 @@ export interface DebtOverdueArgs extends KeyRevokedArgs {
   readonly lastError: string | null;
 }
 
+export interface CredentialUnboundArgs {
+  readonly credential: string;
+  readonly issuer: string;
+  readonly owner: string | null;
+  /** Why it has no current key, as a code and as a sentence. */
+  readonly code: string;
+  readonly why: string;
+  readonly todo: string;
+}
+
 export interface StoreDriftArgs {
   readonly credential: string;
   readonly issuer: string;
@@ -240,6 +250,23 @@ export function debtOverdue(args: DebtOverdueArgs): Notice {
     ],
     facts: withOwner(args.owner, { Key: keyLabel(args.key), Cause: args.cause, Overdue: duration(args.ageMs), Attempts: String(args.attempts) }),
     dedupeKey: `debt_overdue:${args.debtId}`,
+  };
+}
+
+/** Nothing says which key the stores serve, so nothing can be rotated. */
+export function credentialUnbound(args: CredentialUnboundArgs): Notice {
+  return {
+    kind: 'rotation_blocked',
+    severity: 'warning',
+    credential: args.credential,
+    issuer: args.issuer,
+    rotationId: null,
+    title: `${args.credential}: no key is bound to it`,
+    happened: sentence(args.why),
+    means: 'Keyturn rotates only keys that it made or whose adoption is proved. Nothing changed: applications go on with what they read.',
+    todo: [args.todo],
+    facts: withOwner(args.owner, { Reason: args.code }),
+    dedupeKey: `unbound:${args.credential}:${args.code}`,
   };
 }
 

@@ -1,5 +1,5 @@
 /** Gather: the facts that the present state decides on. Reads only; whatever fails to answer becomes a fact too. */
-import type { Facts, Notes } from '../../core/facts.ts';
+import type { Facts } from '../../core/facts.ts';
 import type { RotationState } from '../../core/vocabulary.ts';
 import type { Turn } from '../engine.ts';
 import { gatherDraining } from './draining.ts';
@@ -50,7 +50,7 @@ async function gatherBase(turn: Turn): Promise<Facts> {
   return {
     rotation,
     plan: rotation.plan,
-    notes: rotation.notes as Notes,
+    notes: rotation.notes,
     now,
     inStateMs: now.getTime() - rotation.stateSince.getTime(),
     oldKey,

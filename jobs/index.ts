@@ -1,0 +1,21 @@
+/** The list of jobs: what Keyturn does by itself. */
+import type { Intervals, Work } from '../src/app/work.ts';
+import type { JobDefinition } from '../src/ports/queue.ts';
+import { advance, advanceEmergency } from './advance.ts';
+import { deliver } from './deliver.ts';
+import { dueSweep } from './due-sweep.ts';
+import { inventory } from './inventory.ts';
+import type { Job } from './job.ts';
+import { revokeDebts } from './revoke-debts.ts';
+import { sealAudit } from './seal-audit.ts';
+
+/** As the queue wants them: payloads are checked before a handler sees them. */
+export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDefinition[] {
+  const define = <P>(job: Job<P>): JobDefinition => ({
+    name: job.name,
+    lane: job.lane,
+    everyMs: job.everyMs(intervals),
+    run: (payload, signal) => job.handle(work, job.payload.parse(payload), signal),
+  });
+  return [define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit)];
+}

@@ -1,0 +1,20 @@
+/** What jobs can ask for: the worker's own work, each callable at any time and any number of times. */
+export interface Work {
+  /** Requests what is due, and wakes whatever the ledger says should be moving: the queue may have forgotten it. */
+  sweep(signal: AbortSignal): Promise<void>;
+  advance(rotationId: string, signal: AbortSignal): Promise<void>;
+  payDebts(signal: AbortSignal): Promise<void>;
+  /** Issuers' lists, watched names, and what stores serve between rotations. */
+  inventory(signal: AbortSignal): Promise<void>;
+  deliver(signal: AbortSignal): Promise<void>;
+  sealAudit(): Promise<void>;
+}
+
+/** How often the scheduled jobs run, milliseconds. */
+export interface Intervals {
+  readonly sweepMs: number;
+  readonly debtsMs: number;
+  readonly inventoryMs: number;
+  readonly deliverMs: number;
+  readonly sealMs: number;
+}
