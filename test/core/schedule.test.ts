@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cronProblem, lastOccurrence, nextOccurrence } from '../../src/core/schedule.ts';
 import { instantOf, isZone, wallAt } from '../../src/core/zone.ts';
