@@ -1,0 +1,2 @@
+export { createEnvFileStore } from './store.ts';
+export type { EnvFileOptions } from './options.ts';
