@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RUNTIMES, advanceClock, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, twoWorkers } from './fixtures.ts';
+
+describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
+  let open: OpenRuntime;
+  beforeAll(async () => {
+    open = await openRuntime(runtime);
+  });
+  afterAll(() => open.close());
+
+  test('it names the state that it expects', async () => {
+    const lease = await begun(open.ledger);
+    await committed(open.ledger, lease, 'requested', { to: 'preflight', reason: 'go' });
+    await expect(open.ledger.commit(lease, 'requested', { to: 'creating' })).rejects.toMatchObject({ code: 'LEASE_LOST' });
+  });
+
+  test('everything that belongs to a change is written with it', async () => {
+    const { ledger } = open;
+    const credential = fresh('whole');
+    await declared(ledger, credential);
+    const old = await ledger.adopt(keyOf(credential, { state: 'current' }), ACTOR, {});
+    const rotation = await created(ledger, asked(credential, { oldKeyId: old.id }));
+    const lease = await leased(ledger, rotation.id);
+    const staged = await committed(ledger, lease, 'requested', { to: 'staged', reason: 'minted', message: 'A key.', newKey: keyOf(credential), wakeInMs: 5 * MINUTE });
+    expect(staged.newKeyId).not.toBeNull();
+    expect(staged.wakeAt?.getTime()).toBeGreaterThan(staged.stateSince.getTime() + 4 * MINUTE);
+    const newKeyId = staged.newKeyId ?? '';
+    const after = await committed(ledger, lease, 'staged', {
+      to: 'draining',
+      reason: 'promoted',
+      message: 'Served.',
+      notes: { deep: { list: [1, 'two'] } },
+      keyStates: [{ keyId: newKeyId, state: 'current' }, { keyId: old.id, state: 'draining' }],
+      debts: [debtOf(credential, { issuerKeyId: old.issuerKeyId, rotationId: rotation.id, notBeforeMs: MINUTE })],
+      watches: [{ issuer: 'hm', credential, name: 'late', rotationId: rotation.id, forMs: MINUTE }],
+      notices: [{ notice: noticeOf('n'), channels: ['ops', 'mail'] }],
+      audit: [{ type: 'policy.max-age-override', actor: ACTOR, keyId: old.id, detail: { days: 9 } }],
+    });
+    expect(after).toMatchObject({ state: 'draining', reason: 'promoted', message: 'Served.', notes: { deep: { list: [1, 'two'] } } });
+    expect((await ledger.credential(credential))?.currentKeyId).toBe(newKeyId);
+    expect(await ledger.key(old.id)).toMatchObject({ state: 'condemned' });
+    expect(await ledger.openDebts({ credential })).toHaveLength(1);
+    expect((await ledger.watches('hm')).map((w) => w.name)).toContain('late');
+    const deliveries = (await ledger.deliveries({}, { limit: 100 })).filter((d) => d.notice.dedupeKey === 'n');
+    expect(deliveries.map((d) => d.channel).sort()).toEqual(['mail', 'ops']);
+    const types = (await ledger.auditEvents({ credential }, { limit: 50 })).map((e) => e.type);
+    expect(types).toEqual(expect.arrayContaining(['credential.adopted', 'rotation.requested', 'rotation.transition', 'debt.added', 'policy.max-age-override']));
+  });
+
+  test('when one part is refused nothing of it is written', async () => {
+    const location = fresh('loc');
+    const holder = await begun(open.ledger);
+    await committed(open.ledger, holder, 'requested', { lockLocations: [location] });
+    const lease = await begun(open.ledger);
+    const outcome = await open.ledger.commit(lease, 'requested', {
+      to: 'promoting',
+      reason: 'go',
+      notes: { changed: true },
+      lockLocations: [`${location}-a`, location],
+      newKey: keyOf(lease.rotation.credential),
+      notices: [{ notice: noticeOf(location), channels: ['ops'] }],
+      reserveSlot: { issuer: location, liveKeys: 0, limit: 5 },
+    });
+    expect(outcome).toEqual({ outcome: 'locked', holder: holder.rotation.id, location });
+    const after = await open.ledger.rotation(lease.rotation.id);
+    expect(after).toMatchObject({ state: 'requested', notes: {}, newKeyId: null });
+    expect(await open.ledger.keysOf(lease.rotation.credential)).toEqual([]);
+    await committed(open.ledger, await begun(open.ledger), 'requested', { lockLocations: [`${location}-a`] });
+    await committed(open.ledger, holder, 'requested', { unlockLocations: true });
+    await committed(open.ledger, lease, 'requested', { lockLocations: [location] });
+  });
+
+  test('two after the same two places, in either order, never wait for each other: one gets both', async () => {
+    const { ledgers, close } = await twoWorkers(open);
+    for (let i = 0; i < 8; i += 1) {
+      const [a, b] = [fresh('loc'), fresh('loc')];
+      const leases = [await begun(open.ledger), await begun(open.ledger)] as const;
+      const outcomes = await Promise.all([
+        ledgers[0].commit(leases[0], 'requested', { lockLocations: [a, b] }),
+        ledgers[1].commit(leases[1], 'requested', { lockLocations: [b, a] }),
+      ]);
+      expect(outcomes.map((o) => o.outcome).sort()).toEqual(['locked', 'ok']);
+    }
+    await close();
+  });
+
+  test('the last key slot goes to one of many, and is free again when its rotation ends', async () => {
+    const { ledgers, close } = await twoWorkers(open);
+    const issuer = fresh('issuer');
+    const reserveSlot = { issuer, liveKeys: 4, limit: 5 };
+    const leases = await Promise.all(Array.from({ length: 6 }, () => begun(open.ledger)));
+    const outcomes = await Promise.all(leases.map((lease, i) => (ledgers[i % 2] ?? open.ledger).commit(lease, 'requested', { reserveSlot })));
+    await close();
+    expect(outcomes.filter((o) => o.outcome === 'ok')).toHaveLength(1);
+    expect(outcomes.filter((o) => o.outcome === 'no-slot' && o.reserved === 1)).toHaveLength(5);
+    const [won, lost] = [leases.find((_, i) => outcomes[i]?.outcome === 'ok'), leases.find((_, i) => outcomes[i]?.outcome !== 'ok')];
+    if (won === undefined || lost === undefined) throw new Error('nobody won');
+    await committed(open.ledger, won, 'requested', { reserveSlot });
+    await committed(open.ledger, won, 'requested', { to: 'staged', reason: 'minted', newKey: keyOf(won.rotation.credential, { issuer }) });
+    expect(await open.ledger.commit(lost, 'requested', { reserveSlot: { ...reserveSlot, liveKeys: 5 } })).toEqual({ outcome: 'no-slot', reserved: 0 });
+    await committed(open.ledger, lost, 'requested', { reserveSlot: { ...reserveSlot, limit: null } });
+    await committed(open.ledger, lost, 'requested', { releaseSlot: true });
+    await committed(open.ledger, won, 'staged', { to: 'aborted', reason: 'x' });
+    await committed(open.ledger, lost, 'requested', { reserveSlot });
+  });
+
+  test('an issuer is paced: so many at once, and so many begun a minute', async () => {
+    const { ledgers, close } = await twoWorkers(open);
+    const issuer = fresh('issuer');
+    const pace = { maxConcurrent: 2, perMinute: 3 };
+    const go = { to: 'preflight', reason: 'go', pace } as const;
+    const leases = await Promise.all(Array.from({ length: 5 }, () => begun(open.ledger, { issuer })));
+    const outcomes = await Promise.all(leases.map((lease, i) => (ledgers[i % 2] ?? open.ledger).commit(lease, 'requested', go)));
+    await close();
+    expect(outcomes.filter((o) => o.outcome === 'ok')).toHaveLength(2);
+    const running = leases.filter((_, i) => outcomes[i]?.outcome === 'ok');
+    const waiting = leases.filter((_, i) => outcomes[i]?.outcome === 'paced');
+    expect((await open.ledger.rotation(waiting[0]?.rotation.id ?? ''))?.state).toBe('requested');
+    const [first, second] = running;
+    const [third, fourth] = waiting;
+    if (first === undefined || second === undefined || third === undefined || fourth === undefined) throw new Error('too few');
+    expect(await open.ledger.commit(first, 'preflight', { pace })).toMatchObject({ outcome: 'ok' });
+    await committed(open.ledger, first, 'preflight', { to: 'draining', reason: 'promoted' });
+    await committed(open.ledger, third, 'requested', go);
+    await committed(open.ledger, second, 'preflight', { to: 'aborted', reason: 'x' });
+    expect(await open.ledger.commit(fourth, 'requested', go)).toEqual({ outcome: 'paced' });
+    await advanceClock(open.pool, 61_000);
+    const again = await leased(open.ledger, fourth.rotation.id);
+    await committed(open.ledger, again, 'requested', go);
+  });
+
+  test('history tells state changes and changed reasons, not repeats', async () => {
+    const lease = await begun(open.ledger);
+    await committed(open.ledger, lease, 'requested', { to: 'draining', reason: 'overlap', message: '10 minutes left' });
+    await committed(open.ledger, lease, 'draining', { reason: 'overlap', message: '5 minutes left' });
+    await committed(open.ledger, lease, 'draining', { reason: 'quiet', message: 'still used' });
+    await committed(open.ledger, lease, 'draining', { wakeInMs: 10 });
+    const history = await open.ledger.history(lease.rotation.id);
+    expect(history.map((t) => [t.from, t.to, t.reason])).toEqual([
+      [null, 'requested', 'requested'],
+      ['requested', 'draining', 'overlap'],
+      ['draining', 'draining', 'quiet'],
+    ]);
+    expect(history.at(-1)).toMatchObject({ worker: 'w1', epoch: 1, message: 'still used' });
+    expect((await open.ledger.rotation(lease.rotation.id))?.message).toBe('still used');
+  });
+
+  test('a rotation that is done lets go of everything and dates its credential', async () => {
+    const credential = fresh('done');
+    await declared(open.ledger, credential);
+    const rotation = await created(open.ledger, asked(credential));
+    const lease = await leased(open.ledger, rotation.id);
+    const done = await committed(open.ledger, lease, 'requested', { to: 'done', reason: 'all', wakeInMs: 1000 });
+    expect(done.finishedAt).toBeInstanceOf(Date);
+    expect(done.wakeAt).toBeNull();
+    expect((await open.ledger.credential(credential))?.lastRotatedAt).toBeInstanceOf(Date);
+    expect(await open.ledger.openRotation(credential)).toBeNull();
+    expect(await open.ledger.lease(rotation.id, 'w2', MINUTE)).toBeNull();
+    await expect(open.ledger.commit(lease, 'done', { notes: { late: true } })).rejects.toMatchObject({ code: 'LEASE_LOST' });
+    await open.ledger.release(lease);
+  });
+
+  test('a notice of one rotation reaches a channel once, however often its step runs', async () => {
+    const lease = await begun(open.ledger);
+    const key = fresh('dedupe');
+    const notices = [{ notice: noticeOf(key), channels: ['ops', 'ops'] }];
+    await committed(open.ledger, lease, 'requested', { notices });
+    await committed(open.ledger, lease, 'requested', { notices });
+    await committed(open.ledger, await begun(open.ledger), 'requested', { notices });
+    expect((await open.ledger.deliveries({}, { limit: 1000 })).filter((d) => d.notice.dedupeKey === key)).toHaveLength(2);
+  });
+
+  test('a key that dies is no longer current, and a key of another credential is refused', async () => {
+    const [one, two] = [fresh('cred'), fresh('cred')];
+    await declared(open.ledger, one, two);
+    const key = await open.ledger.adopt(keyOf(one, { state: 'current' }), ACTOR, {});
+    const lease = await leased(open.ledger, (await created(open.ledger, asked(two))).id);
+    const stolen = open.ledger.commit(lease, 'requested', { newKey: keyOf(two, { issuerKeyId: key.issuerKeyId }) });
+    await expect(stolen).rejects.toMatchObject({ code: 'BLOCKED' });
+    await expect(open.ledger.commit(lease, 'requested', { keyStates: [{ keyId: 'none', state: 'current' }] })).rejects.toMatchObject({ code: 'INTERNAL' });
+    await committed(open.ledger, lease, 'requested', { keyStates: [{ keyId: key.id, state: 'revoked', proven: false }] });
+    expect(await open.ledger.key(key.id)).toMatchObject({ state: 'revoked', proven: false, revokedAt: expect.any(Date) });
+    expect((await open.ledger.credential(one))?.currentKeyId).toBeNull();
+  });
+});
