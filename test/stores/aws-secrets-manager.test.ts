@@ -9,7 +9,7 @@ import {
   RotateSecretCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { SecretStore } from '../../src/ports/store.ts';
 import { createSecretsManagerStore } from '../../src/stores/aws-secrets-manager/index.ts';
@@ -216,6 +216,16 @@ describe.skipIf(!motoAvailable())('aws-secrets-manager', () => {
     server.close();
   });
 
+  it('finds credentials by itself, as every AWS tool does, and closes what it opened', async () => {
+    const outside = await new Outside(moto).create('hm_live_old_value');
+    for (const [name, value] of Object.entries(moto.env)) vi.stubEnv(name, value);
+    const store = createSecretsManagerStore({ name: 'aws', secretId: outside.id, endpoint: moto.endpoint });
+    await promote(store, 'a', NEXT);
+    await store.close?.();
+    vi.unstubAllEnvs();
+    expect(await outside.text()).toBe(NEXT.reveal());
+  });
+
   it('gives two fields of one secret one location, by name or by ARN', () => {
     expect(locationOf('prod/api', 'a')).toBe(locationOf('prod/api', 'b'));
     expect(locationOf('arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf')).toBe(locationOf('prod/api'));
@@ -226,10 +236,13 @@ describe.skipIf(!motoAvailable())('aws-secrets-manager', () => {
     const script = `
       import { createSecretsManagerStore } from ${JSON.stringify(new URL('../../src/stores/aws-secrets-manager/index.ts', import.meta.url).href)};
       import { createRequire } from 'node:module';
-      createSecretsManagerStore({ name: 's', secretId: 'x' });
-      const loaded = Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@aws-sdk'));
-      console.log(loaded.length);`;
+      const store = createSecretsManagerStore({ name: 's', secretId: 'x', endpoint: 'http://127.0.0.1:1', region: 'eu-west-1' });
+      const loaded = () => Object.keys(createRequire(import.meta.url).cache).filter((path) => path.includes('@aws-sdk')).length > 0;
+      const before = loaded();
+      await store.read(AbortSignal.timeout(50)).catch(() => undefined);
+      await store.close();
+      console.log(before, loaded());`;
     const ran = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-    expect([ran.stdout.trim(), ran.stderr]).toEqual(['0', '']);
+    expect([ran.stdout.trim(), ran.stderr]).toEqual(['false true', '']);
   });
 });
