@@ -67,7 +67,7 @@ async function considerUnbound(engine: Engine, record: CredentialRecord, last: R
     case 'bound':
       return await engine.ledger.setDue(record.name, nextDue(record.plan.policy, { ...dueFacts(record, binding.key), after: now }));
     case 'bootstrap':
-      await requestRotation(engine, record, 'scheduled', BOOTSTRAP, retryAt ?? record.firstSeenAt);
+      await requestRotation(engine, record, 'scheduled', BOOTSTRAP, retryAt ?? last?.finishedAt ?? record.firstSeenAt);
       return;
     case 'unbound': {
       const notice = credentialUnbound({ credential: record.name, issuer: record.issuer, owner: record.owner, code: binding.code, why: binding.why, todo: binding.todo });

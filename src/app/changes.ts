@@ -1,0 +1,136 @@
+/** The operations that change something. Each leaves its actor in the audit log. */
+import { ulid } from 'ulid';
+import { KeyturnError } from '../core/errors.ts';
+import type { Adoption } from '../core/plan.ts';
+import type { Actor } from '../core/vocabulary.ts';
+import type { CredentialRecord, RequestOutcome } from '../ports/ledger.ts';
+import { bind } from '../rotation/bind.ts';
+import { pauseFor } from '../rotation/gather/gate.ts';
+import { publish } from '../rotation/publish.ts';
+import { requestRotation } from '../rotation/request.ts';
+import type { Context } from './context.ts';
+import { keysById } from './keys.ts';
+import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, RequestedRotation, RotateRequest } from './operations.ts';
+import { rotationSummary } from './views.ts';
+
+type Changes = Omit<Operations, keyof Questions | 'reload'>;
+
+const WORK_MS = 60_000;
+
+export function changes(context: Context): Changes {
+  const { ledger } = context;
+  return {
+    rotate: (request, actor) => rotate(context, request, actor),
+    revoke: (credential, actor) => revoke(context, credential, actor),
+    adopt: (request, actor) => adopt(context, request, actor),
+    async pause(request, actor) {
+      await knownScope(context, request);
+      await ledger.setPause({ scope: request.scope, name: request.name, actor });
+    },
+    async resume(request, actor) {
+      const wasPaused = await ledger.clearPause(request.scope, request.name, actor);
+      await context.queue?.wake('due-sweep', {});
+      return { wasPaused };
+    },
+    async publish(credential, actor) {
+      return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
+    },
+    async retryDeliveries(channel, actor) {
+      const retried = await ledger.retryStuck(channel ?? undefined);
+      await ledger.audit({ type: 'deliveries.retried', actor, credential: null, rotationId: null, keyId: null, detail: { channel, retried } });
+      await context.queue?.wake('deliver', {});
+      return { retried };
+    },
+  };
+}
+
+/** Throws UNKNOWN_CREDENTIAL with what is declared. */
+export async function declared(context: Context, name: string): Promise<CredentialRecord> {
+  const record = await context.ledger.credential(name);
+  if (record?.declared === true) return record;
+  const names = (await context.ledger.credentials()).filter((r) => r.declared).map((r) => r.name);
+  throw new KeyturnError('UNKNOWN_CREDENTIAL', `No credential named ${name} is declared.`, {
+    effect: 'none',
+    todo: names.length === 0 ? 'The configuration declares none.' : `Declared: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}.`,
+  });
+}
+
+async function rotate(context: Context, request: RotateRequest, actor: Actor): Promise<readonly RequestedRotation[]> {
+  const records = await chosen(context, request);
+  const pauses = await context.ledger.pauses();
+  for (const record of records) {
+    const pause = pauseFor(pauses, record.name, record.issuer);
+    if (pause === null) continue;
+    throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: 'Lift the pause with `keyturn resume`.' });
+  }
+  const results: RequestedRotation[] = [];
+  for (const record of records) {
+    await bindFirst(context, record, actor);
+    results.push(await requested(context, await requestRotation(context.engine, await declared(context, record.name), 'manual', actor, null)));
+  }
+  return results;
+}
+
+/** All of them or none: an unknown name stops the request before anything is asked for. */
+async function chosen(context: Context, request: RotateRequest): Promise<readonly CredentialRecord[]> {
+  const names = request.credentials ?? [];
+  const records = await Promise.all(names.map((name) => declared(context, name)));
+  if (request.owner === undefined) {
+    if (records.length === 0) throw new KeyturnError('USAGE', 'No credential was named.', { effect: 'none', todo: 'Name some, or an owner.' });
+    return records;
+  }
+  const owned = (await context.ledger.credentials()).filter((record) => record.declared && record.owner === request.owner);
+  if (owned.length === 0) throw new KeyturnError('UNKNOWN_NAME', `No credential belongs to ${request.owner}.`, { effect: 'none', todo: 'See `keyturn status` for owners.' });
+  return [...records, ...owned];
+}
+
+/** A credential that was never scheduled yet may still have a key to adopt. */
+async function bindFirst(context: Context, record: CredentialRecord, actor: Actor): Promise<void> {
+  if (record.currentKeyId !== null || (await context.ledger.keysOf(record.name)).length > 0) return;
+  const binding = await bind(context.engine, record.plan, record.plan.adopt, actor, AbortSignal.timeout(WORK_MS));
+  if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: binding.todo });
+}
+
+async function revoke(context: Context, name: string, actor: Actor): Promise<RequestedRotation> {
+  const record = await declared(context, name);
+  return await requested(context, await requestRotation(context.engine, record, 'emergency', actor, null));
+}
+
+async function requested(context: Context, outcome: RequestOutcome): Promise<RequestedRotation> {
+  if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
+  const { rotation } = outcome;
+  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation])), created: outcome.outcome === 'created' };
+}
+
+async function adopt(context: Context, request: AdoptRequest, actor: Actor): Promise<KeyView> {
+  const record = await declared(context, request.credential);
+  const { ledger, engine } = context;
+  if (record.currentKeyId !== null) {
+    throw new KeyturnError('BLOCKED', `${record.name} has a current key already.`, { effect: 'none', todo: `Rotate it: \`keyturn rotate ${record.name}\`.` });
+  }
+  const adoption = adoptionOf(request) ?? record.plan.adopt;
+  if (adoption === null) throw new KeyturnError('USAGE', 'Nothing says which key to adopt.', { effect: 'none', todo: 'Give --key-id or --name; `keyturn keys` lists them.' });
+  const binding = await bind(engine, record.plan, adoption, actor, AbortSignal.timeout(WORK_MS));
+  if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: binding.todo });
+  if (binding.outcome === 'bootstrap') throw new KeyturnError('BLOCKED', `No store of ${record.name} holds a value to adopt.`, { effect: 'none' });
+  await ledger.setDue(record.name, await ledger.now());
+  const { key } = binding;
+  return {
+    credential: key.credential, issuer: key.issuer, issuerKeyId: key.issuerKeyId, name: key.name, prefix: key.prefix, scopes: key.scopes,
+    createdAt: key.createdAt.toISOString(), lastUsedAt: null, requestsToday: null, errorRate: null, state: key.state,
+  };
+}
+
+function adoptionOf(request: AdoptRequest): Adoption | null {
+  if (request.keyId !== undefined) return { by: 'key-id', value: request.keyId };
+  return request.name === undefined ? null : { by: 'name', value: request.name };
+}
+
+async function knownScope(context: Context, request: PauseRequest): Promise<void> {
+  if (request.scope === 'credential' && request.name !== null) await declared(context, request.name);
+  if (request.scope !== 'issuer') return;
+  const known = new Set((await context.ledger.credentials()).map((record) => record.issuer));
+  if (request.name === null || !known.has(request.name)) {
+    throw new KeyturnError('UNKNOWN_NAME', `No issuer named ${request.name} is in use.`, { effect: 'none', todo: `In use: ${[...known].join(', ')}.` });
+  }
+}

@@ -1,0 +1,21 @@
+/** What the operations share: the engine, the plug-ins that belong to no rotation, and what the worker knows of itself. */
+import type { PluginDefinition } from '../core/plan.ts';
+import type { Channel } from '../ports/channel.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Queue } from '../ports/queue.ts';
+import type { Engine } from '../rotation/engine.ts';
+import type { Config } from './config.ts';
+
+export interface Context {
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  /** Null where questions are asked without a worker. */
+  readonly queue: Queue | null;
+  readonly config: () => Config;
+  /** Configuration warnings, shown by `status` and `doctor`. */
+  readonly warnings: () => readonly string[];
+  readonly channel: (name: string) => Promise<Channel | null>;
+  readonly channelDefinitions: () => readonly PluginDefinition[];
+  readonly version: string;
+  readonly startedAt: Date;
+}

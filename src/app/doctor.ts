@@ -1,0 +1,134 @@
+/** `doctor`: every issuer, store, check, hook and channel is reachable and permitted. Changes nothing. */
+import { describeError, KeyturnError } from '../core/errors.ts';
+import type { CredentialRecord } from '../ports/ledger.ts';
+import type { Plugins } from '../rotation/engine.ts';
+import { knownPrints, placeFacts, readPlaces } from '../rotation/evidence.ts';
+import type { Context } from './context.ts';
+import type { Finding } from './operations.ts';
+
+const LOOK_MS = 30_000;
+
+export async function doctor(context: Context): Promise<readonly Finding[]> {
+  const records = (await context.ledger.credentials()).filter((record) => record.declared);
+  const opened = await Promise.all(records.map((record) => openPlugins(context, record)));
+  const plugins = opened.flatMap((o) => ('plugins' in o ? [o] : []));
+  const failures = opened.flatMap((o) => ('finding' in o ? [o.finding] : []));
+  const [own, issuers, stores, checks, channels] = await Promise.all([
+    examineOwn(context),
+    examineIssuers(plugins),
+    examineStores(context, plugins),
+    examineChecks(plugins),
+    examineChannels(context),
+  ]);
+  return [...own, ...failures, ...issuers, ...stores, ...checks, ...channels];
+}
+
+interface Opened {
+  readonly record: CredentialRecord;
+  readonly plugins: Plugins;
+}
+
+async function openPlugins(context: Context, record: CredentialRecord): Promise<Opened | { finding: Finding }> {
+  try {
+    return { record, plugins: await context.engine.plugins(record.plan) };
+  } catch (error) {
+    return { finding: problem('credential', record.name, describeError(error)) };
+  }
+}
+
+const ok = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'ok', message });
+const problem = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'problem', message });
+const warning = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'warning', message });
+
+async function examineOwn(context: Context): Promise<readonly Finding[]> {
+  const { ledger, queue } = context;
+  const figures = await ledger.figures();
+  const findings = [ok('ledger', ledger.kind, 'answers')];
+  if (queue !== null) findings.push((await queue.healthy()) ? ok('queue', queue.backend, 'answers') : problem('queue', queue.backend, 'The queue does not answer. Rotations wait; nothing is lost. Bring it back.'));
+  if (figures.openDebts > 0) findings.push(warning('ledger', 'revocation debts', `${figures.openDebts} key(s) should be revoked and are not yet; see \`keyturn status\`.`));
+  if (figures.deliveriesStuck > 0) findings.push(problem('ledger', 'outbox', `${figures.deliveriesStuck} notice(s) were refused by their channel; mend it, then \`keyturn deliveries retry\`.`));
+  return [...findings, ...context.warnings().map((text) => warning('configuration', '', text))];
+}
+
+async function examineIssuers(opened: readonly Opened[]): Promise<readonly Finding[]> {
+  const issuers = [...new Map(opened.map(({ plugins }) => [plugins.issuer.name, plugins.issuer])).values()];
+  const findings = await Promise.all(
+    issuers.map(async (issuer): Promise<readonly Finding[]> => {
+      try {
+        const signal = AbortSignal.timeout(LOOK_MS);
+        const account = await issuer.inspect(signal);
+        const limit = account.keyLimit === null ? 'no key limit known' : `${account.liveKeys} of ${account.keyLimit} keys live`;
+        const examined = (await issuer.examine?.(signal)) ?? [];
+        return [
+          account.problems.length === 0 ? ok('issuer', issuer.name, `answers; ${limit}`) : problem('issuer', issuer.name, account.problems.join(' ')),
+          ...examined.map((e) => (e.ok ? ok('issuer', issuer.name, `${e.what}: ${e.detail}`) : warning('issuer', issuer.name, `${e.what}: ${e.detail}`))),
+        ];
+      } catch (error) {
+        return [problem('issuer', issuer.name, describeError(error))];
+      }
+    }),
+  );
+  return findings.flat();
+}
+
+async function examineStores(context: Context, opened: readonly Opened[]): Promise<readonly Finding[]> {
+  const findings = await Promise.all(opened.map((o) => examineStoresOf(context, o)));
+  return findings.flat();
+}
+
+async function examineStoresOf(context: Context, { record, plugins }: Opened): Promise<readonly Finding[]> {
+  const { ledger, engine } = context;
+  const signal = AbortSignal.timeout(LOOK_MS);
+  const [reads, keys, current, open] = await Promise.all([
+    readPlaces(plugins.places, signal), ledger.keysOf(record.name), record.currentKeyId === null ? null : ledger.key(record.currentKeyId), ledger.openRotation(record.name),
+  ]);
+  const facts = placeFacts(reads, knownPrints(current, null, keys), engine.fingerprint);
+  const findings: Finding[] = [];
+  for (const [index, fact] of facts.entries()) {
+    const name = `${record.name}: ${fact.describe}`;
+    const store = plugins.places[index]?.store;
+    const problems = (await store?.probe(signal).catch((error: unknown) => [{ fatal: true, message: describeError(error) }])) ?? [];
+    findings.push(...problems.map((p) => (p.fatal ? problem('store', name, p.message) : warning('store', name, p.message))));
+    const served = open === null && current !== null ? drift(record.name, fact.serving) : null;
+    if (served !== null) findings.push(problem('store', name, served));
+    else if (fact.serving !== 'unreadable' && problems.length === 0) findings.push(ok('store', name, 'can be read, and written as far as can be known without writing'));
+  }
+  return findings;
+}
+
+function drift(credential: string, serving: string): string | null {
+  if (serving === 'new' || serving === 'unreadable') return null;
+  if (serving === 'empty') return `It is empty. Fill it with \`keyturn publish ${credential}\`.`;
+  if (serving === 'foreign') return 'It serves a value that the ledger does not know. Find out who wrote it; Keyturn leaves it alone.';
+  return `It serves an older key of ${credential}. The inventory repairs it; at once: \`keyturn publish ${credential}\`.`;
+}
+
+async function examineChecks(opened: readonly Opened[]): Promise<readonly Finding[]> {
+  const checks = [...new Map(opened.flatMap(({ plugins }) => plugins.applicationChecks.map((c) => [c.name, { subject: 'check', plugin: c }] as const))).values()];
+  const hooks = [...new Map(opened.flatMap(({ plugins }) => plugins.hooks.map((h) => [h.name, { subject: 'hook', plugin: h }] as const))).values()];
+  return await Promise.all(
+    [...checks, ...hooks].map(async ({ subject, plugin }): Promise<Finding> => {
+      try {
+        const result = await plugin.probe(AbortSignal.timeout(LOOK_MS));
+        return result.ok ? ok(subject, plugin.name, result.detail) : problem(subject, plugin.name, result.detail);
+      } catch (error) {
+        return problem(subject, plugin.name, describeError(error));
+      }
+    }),
+  );
+}
+
+async function examineChannels(context: Context): Promise<readonly Finding[]> {
+  return await Promise.all(
+    context.channelDefinitions().map(async ({ name }): Promise<Finding> => {
+      try {
+        const channel = await context.channel(name);
+        if (channel === null) throw new KeyturnError('INTERNAL', `Channel ${name} vanished.`);
+        await channel.probe(AbortSignal.timeout(LOOK_MS));
+        return ok('channel', name, 'answers and may be used');
+      } catch (error) {
+        return problem('channel', name, describeError(error));
+      }
+    }),
+  );
+}

@@ -1,0 +1,74 @@
+/** Keys as people ask for them: the issuer's list joined with the ledger. */
+import { describeError } from '../core/errors.ts';
+import type { KeyRecord } from '../core/vocabulary.ts';
+import type { IssuedKey, KeyUsageToday } from '../ports/issuer.ts';
+import type { CredentialRecord, Ledger, Rotation } from '../ports/ledger.ts';
+import type { Context } from './context.ts';
+import type { KeyView } from './operations.ts';
+import { iso } from './views.ts';
+
+export const UNKNOWN_KEYS: ReadonlyMap<string, KeyRecord> = new Map();
+const ASK_MS = 20_000;
+
+/** The key records that rotations and credentials refer to, by their id. */
+export async function keysById(ledger: Ledger, rotations: readonly Rotation[], more: readonly (string | null)[] = []): Promise<ReadonlyMap<string, KeyRecord>> {
+  const ids = new Set([...rotations.flatMap((rotation) => [rotation.oldKeyId, rotation.newKeyId]), ...more].filter((id) => id !== null));
+  const records = await Promise.all([...ids].map((id) => ledger.key(id)));
+  return new Map(records.filter((key) => key !== null).map((key) => [key.id, key]));
+}
+
+export interface KeysFilter {
+  readonly credential?: string;
+  readonly issuer?: string;
+}
+
+/** An issuer that does not answer leaves the ledger's own knowledge: shown without last use. */
+export async function keys(context: Context, filter: KeysFilter): Promise<readonly KeyView[]> {
+  const records = (await context.ledger.credentials()).filter((record) => record.declared);
+  const wanted = records.filter((record) => (filter.issuer ?? record.issuer) === record.issuer && (filter.credential ?? record.name) === record.name);
+  const issuers = Map.groupBy(wanted, (record) => record.issuer);
+  const views = await Promise.all([...issuers.values()].map((of) => keysAt(context, of, filter)));
+  return views.flat();
+}
+
+async function keysAt(context: Context, records: readonly CredentialRecord[], filter: KeysFilter): Promise<readonly KeyView[]> {
+  const first = records[0];
+  if (first === undefined) return [];
+  const known = await context.ledger.keysOfIssuer(first.issuer);
+  const { listed, usage } = await askIssuer(context, first);
+  const usageBy = new Map(usage.map((figures) => [figures.issuerKeyId, figures]));
+  const listedBy = new Map(listed.map((key) => [key.id, key]));
+  const names = new Set(records.map((record) => record.name));
+  const ours = known.filter((key) => names.has(key.credential)).map((key) => view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)));
+  if (filter.credential !== undefined) return ours;
+  const knownIds = new Set(known.map((key) => key.issuerKeyId));
+  const others = listed.filter((key) => key.live && !knownIds.has(key.id)).map((key) => unmanaged(first.issuer, key, usageBy.get(key.id)));
+  return [...ours, ...others];
+}
+
+async function askIssuer(context: Context, record: CredentialRecord): Promise<{ listed: readonly IssuedKey[]; usage: readonly KeyUsageToday[] }> {
+  try {
+    const { issuer } = await context.engine.plugins(record.plan);
+    const signal = AbortSignal.timeout(ASK_MS);
+    const [listed, usage] = await Promise.all([issuer.list(signal), issuer.usageToday?.(signal).catch(() => null) ?? null]);
+    return { listed, usage: usage ?? [] };
+  } catch (error) {
+    context.engine.log.warn({ issuer: record.issuer, error: describeError(error) }, 'keys are shown from the ledger alone');
+    return { listed: [], usage: [] };
+  }
+}
+
+function figures(usage: KeyUsageToday | undefined): Pick<KeyView, 'requestsToday' | 'errorRate'> {
+  if (usage === undefined) return { requestsToday: null, errorRate: null };
+  return { requestsToday: usage.requests, errorRate: usage.requests === 0 ? null : usage.failures / usage.requests };
+}
+
+function view(key: KeyRecord, listed: IssuedKey | undefined, usage: KeyUsageToday | undefined): KeyView {
+  const { credential, issuer, issuerKeyId, name, prefix, scopes, state } = key;
+  return { credential, issuer, issuerKeyId, name, prefix, scopes, createdAt: key.createdAt.toISOString(), lastUsedAt: iso(listed?.lastUsedAt ?? null), ...figures(usage), state };
+}
+
+function unmanaged(issuer: string, key: IssuedKey, usage: KeyUsageToday | undefined): KeyView {
+  const { id: issuerKeyId, name, prefix, scopes } = key;
+  return { credential: null, issuer, issuerKeyId, name, prefix, scopes, createdAt: iso(key.createdAt), lastUsedAt: iso(key.lastUsedAt), ...figures(usage), state: 'unmanaged' };
+}

@@ -1,0 +1,73 @@
+import type { CredentialRecord, Pause, Rotation } from '../ports/ledger.ts';
+import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
+import { pauseFor } from '../rotation/gather/gate.ts';
+import type { Context } from './context.ts';
+import { UNKNOWN_KEYS, keysById } from './keys.ts';
+import type { CredentialStatus, StatusView } from './operations.ts';
+import { debtView, iso, keyName, rotationSummary } from './views.ts';
+
+const SHOWN_STUCK = 50;
+const ALL_OPEN = 10_000;
+
+export async function status(context: Context): Promise<StatusView> {
+  const { ledger, queue, engine } = context;
+  const [now, installation, credentials, open, debts, pauses, stuck, figures, lanes] = await Promise.all([
+    ledger.now(), ledger.installation(), ledger.credentials(), ledger.rotations({ open: true }, { limit: ALL_OPEN }), ledger.openDebts({}),
+    ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), queue?.counts() ?? [],
+  ]);
+  const declared = credentials.filter((record) => record.declared);
+  const keys = await keysById(ledger, open, declared.map((record) => record.currentKeyId));
+  const openBy = new Map(open.map((rotation) => [rotation.credential, rotation]));
+  const debtsBy = Map.groupBy(debts, (debt) => debt.credential);
+  return {
+    version: context.version,
+    worker: engine.worker,
+    runtime: { ledger: ledger.kind, queue: queue?.backend ?? 'none' },
+    installation,
+    startedAt: context.startedAt.toISOString(),
+    credentials: declared.map((record) => credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, keys, now })),
+    debts: debts.map((debt) => debtView(debt, now)),
+    pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
+    stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
+    lanes,
+    figures,
+    warnings: context.warnings(),
+  };
+}
+
+interface CredentialFacts {
+  readonly record: CredentialRecord;
+  readonly rotation: Rotation | undefined;
+  readonly debts: readonly RevocationDebt[];
+  readonly pauses: readonly Pause[];
+  readonly keys: ReadonlyMap<string, KeyRecord>;
+  readonly now: Date;
+}
+
+function credentialStatus(facts: CredentialFacts): CredentialStatus {
+  const { record, rotation, debts, keys, now } = facts;
+  const current = keys.get(record.currentKeyId ?? '') ?? null;
+  const paused = pauseFor(facts.pauses, record.name, record.issuer) !== null;
+  return {
+    credential: record.name,
+    issuer: record.issuer,
+    owner: record.owner,
+    policy: record.plan.policy.name,
+    currentKey: keyName(current),
+    keyAgeMs: current === null ? null : now.getTime() - current.createdAt.getTime(),
+    dueAt: iso(record.dueAt),
+    lastRotatedAt: iso(record.lastRotatedAt),
+    openRotation: rotation === undefined ? null : rotationSummary(rotation, keys.size === 0 ? UNKNOWN_KEYS : keys),
+    openDebts: debts.length,
+    paused,
+    health: healthOf(rotation, current, paused),
+  };
+}
+
+function healthOf(rotation: Rotation | undefined, current: KeyRecord | null, paused: boolean): string {
+  if (rotation?.state === 'blocked') return 'blocked';
+  if (rotation?.state === 'draining') return 'draining';
+  if (rotation !== undefined) return rotation.state === 'requested' ? 'waiting' : 'rotating';
+  if (paused) return 'paused';
+  return current === null ? 'unbound' : 'ok';
+}
