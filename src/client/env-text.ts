@@ -1,9 +1,9 @@
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$', '`': '`', '\n': '' };
 
-interface Quoted {
+interface Piece {
   readonly value: string;
-  /** Where the text goes on after the closing quote. */
+  /** Where the text goes on after it. */
   readonly end: number;
 }
 
@@ -37,11 +37,30 @@ function isQuote(char: string | undefined): boolean {
   return char === '"' || char === "'";
 }
 
-function bare(text: string, end: number): Quoted {
+function bare(text: string, end: number): Piece {
   return { value: text.replace(/(^|[ \t])#.*$/, '').trim(), end };
 }
 
-function quoted(text: string, from: number): Quoted | null {
+/** A word that begins with a quote, as `sh` reads it: `'it'\''s'` is three parts side by side. */
+function quoted(text: string, from: number): Piece | null {
+  let value = '';
+  let at = from;
+  while (at < text.length && !/[ \t\n]/.test(text.charAt(at))) {
+    const part = isQuote(text[at]) ? between(text, at) : plain(text, at);
+    if (part === null) return null;
+    value += part.value;
+    at = part.end;
+  }
+  const end = endOfLine(text, at);
+  return /^[ \t]*(#.*)?$/.test(text.slice(at, end)) ? { value, end } : null;
+}
+
+function plain(text: string, at: number): Piece {
+  const escaped = text[at] === '\\' ? 1 : 0;
+  return { value: text.charAt(at + escaped), end: at + escaped + 1 };
+}
+
+function between(text: string, from: number): Piece | null {
   const quote = text.charAt(from);
   let value = '';
   let at = from + 1;
@@ -50,9 +69,7 @@ function quoted(text: string, from: number): Quoted | null {
     value += escaped ?? text.charAt(at);
     at += escaped === undefined ? 1 : 2;
   }
-  if (at >= text.length) return null;
-  const end = endOfLine(text, at);
-  return /^[ \t]*(#.*)?$/.test(text.slice(at + 1, end)) ? { value, end } : null;
+  return at < text.length ? { value, end: at + 1 } : null;
 }
 
 function endOfLine(text: string, at: number): number {
