@@ -49,11 +49,11 @@ async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readon
   if (isUnconditional(debt.cause)) return;
   const places = await placesOf(engine, plans);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const reads = await readPlaces(places, signal);
-    const decision = decideDebt(await factsOf(engine, debt, reads));
-    if (decision.do === 'revoke') return;
+    const decision = decideDebt(await factsOf(engine, debt, await readPlaces(places, signal)));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
-    await retire(engine, debt, reads, signal);
+    if (decision.do === 'revoke' && round > 0) return;
+    // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
+    await retire(engine, debt, places, signal);
   }
   throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
 }
@@ -82,12 +82,12 @@ function holds(engine: Engine, debt: RevocationDebt): (slot: StoreSlot) => boole
   return (slot) => debt.fingerprint !== null && engine.fingerprint(slot.value) === debt.fingerprint;
 }
 
-async function retire(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[], signal: AbortSignal): Promise<void> {
+/** Removes every copy that is not current. Stores leave everything else as it is. */
+async function retire(engine: Engine, debt: RevocationDebt, places: readonly Place[], signal: AbortSignal): Promise<void> {
   const why = debt.cause === 'superseded' ? 'superseded' : 'rejected';
-  for (const { place, view } of reads) {
-    if (view?.slots.some(holds(engine, debt)) !== true) continue;
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(place.store.callTimeoutMs)]);
-    await place.store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, bound);
+  for (const { store } of places) {
+    const bound = AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]);
+    await store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, bound);
   }
 }
 
