@@ -153,6 +153,18 @@ describe('when the answer does not come', () => {
     expect(everything(error)).not.toContain('c0ffee');
   });
 
+  test('the answer is no HTTP, with the value in it: the parser quotes it to nobody', async () => {
+    const { issuer } = await answering(() => (response) => {
+      response.socket?.end(`HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\n{"key":"${CANARY}"}`);
+    });
+    expect(everything(await failure(issuer().create(REQUEST, never)))).not.toContain('c0ffee');
+    const other = await scripted(() => (response) => response.socket?.end(`{"key":"${CANARY}"}`));
+    const error = await failure(other.issuer().create(REQUEST, never));
+    expect(error).toMatchObject({ effect: 'unknown' });
+    expect(everything(error)).not.toContain('c0ffee');
+    await other.close();
+  });
+
   test('the service hangs: the call ends at its own time-out, effect unknown', async () => {
     const { issuer } = await answering(() => (_response) => undefined);
     const began = Date.now();

@@ -39,7 +39,7 @@ async function judge(options: IssuerCheckOptions, value: Secret, signal: AbortSi
     // An issuer that does not listen to its signal must not hold the check: what it does then is its own bounded end.
     return inWords(options, await Promise.race([exercise(options, value, signal), aborted(signal)]));
   } catch (thrown) {
-    return notJudged(options, signal.aborted ? `no answer within ${options.timeoutMs} ms` : describeError(thrown));
+    return notJudged(options, signal.aborted ? `no answer in time (${options.timeoutMs} ms at most)` : describeError(thrown));
   }
 }
 

@@ -29,7 +29,7 @@ export async function probeKey(client: Client, value: Secret, signal: AbortSigna
  */
 export async function exerciseKey(client: Client, value: Secret, request: ExerciseRequest, signal: AbortSignal): Promise<KeyExercise> {
   const headers: Record<string, string> = request.space === null ? {} : { 'x-graph-id': request.space };
-  const third = client.settings.timeoutMs / 3;
+  const third = Math.ceil(client.settings.timeoutMs / 3);
   const working = client.bounded(signal, 2 * third);
   if (request.canary && canWrite(request.scopes)) return canary(client, value, headers, working, third);
   const seen = await attempt(client, { method: 'GET', path: 'overview', key: value, headers }, 'read an overview', working, nothingExcused);

@@ -144,7 +144,7 @@ function unreachable(issuer: string, call: Call, thrown: unknown): KeyturnError 
   const unsent = NEVER_SENT.has(word) || syscall === 'connect' || syscall === 'getaddrinfo';
   return new KeyturnError('ISSUER_UNAVAILABLE', `HyperMemory issuer ${issuer} can't be reached at ${call.url.origin} (${word}).`, {
     todo: "Check baseUrl, name resolution, the proxy and private CA settings, and the service's status.",
+    // The cause is not passed on: a parser's error carries the bytes that it choked on, and they may hold a key.
     effect: unsent ? 'none' : 'unknown',
-    cause,
   });
 }
