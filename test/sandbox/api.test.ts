@@ -160,10 +160,10 @@ describe('memory', () => {
   });
 });
 
-describe('MCP', () => {
-  const rpc = (method: string, params?: object) => ({ jsonrpc: '2.0', id: 7, method, params });
-  const tool = (name: string, args: object) => rpc('tools/call', { name, arguments: args });
+const rpc = (method: string, params?: object) => ({ jsonrpc: '2.0', id: 7, method, params });
+const tool = (name: string, args: object) => rpc('tools/call', { name, arguments: args });
 
+describe('MCP', () => {
   test('initialize, tools/list and tools/call work over one endpoint', async () => {
     const box = await sandbox();
     const app = client(box.url, box.adminKey);

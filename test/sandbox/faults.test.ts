@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { parse } from 'yaml';
 import { startSandbox } from '../../src/sandbox/index.ts';
 import type { FaultRule } from '../../src/sandbox/index.ts';
 import { client, minted, sandbox, temporaryDir } from './support.ts';
@@ -115,9 +116,18 @@ describe('how a key can be born', () => {
   });
 });
 
-describe('which requests a rule strikes', () => {
-  const broken = { kind: 'status', status: 500 } as const;
+const broken = { kind: 'status', status: 500 } as const;
 
+/** Which of 40 requests a rule of probability one half strikes. */
+async function run(seed: number): Promise<boolean[]> {
+  const box = await sandbox({ faults: [{ probability: 0.5, seed, effect: broken }] });
+  const admin = client(box.url, box.adminKey);
+  const hits: boolean[] = [];
+  for (let n = 0; n < 40; n += 1) hits.push((await admin.get('/v1/usage')).status === 500);
+  return hits;
+}
+
+describe('which requests a rule strikes', () => {
   test('a method and a path alone or with all beneath it, or a pattern', async () => {
     const box = await sandbox();
     const admin = client(box.url, box.adminKey);
@@ -153,13 +163,6 @@ describe('which requests a rule strikes', () => {
   });
 
   test('probability with a seed strikes the same requests in every run', async () => {
-    const run = async (seed: number) => {
-      const box = await sandbox({ faults: [{ probability: 0.5, seed, effect: broken }] });
-      const admin = client(box.url, box.adminKey);
-      const hits: boolean[] = [];
-      for (let n = 0; n < 40; n += 1) hits.push((await admin.get('/v1/usage')).status === 500);
-      return hits;
-    };
     const first = await run(7);
     expect(await run(7)).toEqual(first);
     expect(await run(8)).not.toEqual(first);
@@ -178,6 +181,15 @@ describe('a faults file', () => {
       const box = await sandbox({ faults: join(dir, file) });
       expect((await client(box.url, box.adminKey).get('/v1/usage')).status).toBe(status);
     }
+  });
+
+  test('as docs/sandbox.md shows it is valid, and shows every kind', async () => {
+    const page = readFileSync(new URL('../../docs/sandbox.md', import.meta.url), 'utf8');
+    const rules = parse(/```yaml\n([^]*?)```/.exec(page)?.[1] ?? '') as FaultRule[];
+    const box = await sandbox({ faults: rules });
+    expect((await box.faults()).map(({ rule }) => rule.effect.kind).sort()).toEqual(
+      ['activation-delay', 'delay', 'drop-after', 'drop-before', 'half-body', 'hide-created', 'html', 'late-effect', 'status'],
+    );
   });
 
   test('with mistakes names all of them and starts nothing', async () => {

@@ -1,5 +1,9 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
+import { createAccount } from '../../src/sandbox/account.ts';
+import { createFaultEngine } from '../../src/sandbox/faults/engine.ts';
+import { createServer } from '../../src/sandbox/server.ts';
+import { openDatabase } from '../../src/sandbox/tables/database.ts';
 import type { KeyLife } from '../../src/sandbox/index.ts';
 import { client, minted, sandbox, sha256 } from './support.ts';
 
@@ -101,4 +105,11 @@ test('the running sandbox does not print its admin key', async () => {
   const box = await sandbox();
   expect(inspect(box, { depth: 9, showHidden: true })).not.toContain(box.adminKey);
   expect(JSON.stringify(box)).not.toContain(box.adminKey);
+});
+
+test('it answers its own machine only, wherever the sandbox listens', async () => {
+  const app = createServer({ account: createAccount(openDatabase(undefined), {}), faults: createFaultEngine([]), latencyMs: 0, stopping: new AbortController().signal });
+  const status = async (remoteAddress: string) => (await app.inject({ url: '/__sandbox/keys', remoteAddress })).statusCode;
+  expect([await status('127.0.0.1'), await status('::1'), await status('10.0.0.7'), await status('fe80::1')]).toEqual([200, 200, 403, 403]);
+  expect((await app.inject({ url: '/v1/usage', remoteAddress: '10.0.0.7' })).statusCode).toBe(401);
 });

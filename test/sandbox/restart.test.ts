@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -74,11 +74,26 @@ describe('a data directory', () => {
     await client(box.url, key).get('/v1/usage');
     expect(statSync(join(dataDir, 'admin.key')).mode & 0o777).toBe(0o600);
     expect(keyIn(dataDir)).toBe(box.adminKey);
+    expect(readdirSync(dataDir)).not.toContain('admin.key.new');
     for (const file of readdirSync(dataDir)) {
       const content = readFileSync(join(dataDir, file)).toString('latin1');
       expect([file, content.includes(key)]).toEqual([file, false]);
       if (file !== 'admin.key') expect([file, content.includes(box.adminKey)]).toEqual([file, false]);
     }
+  });
+
+  test('whose admin.key others may read is narrowed again; one that a crash left half written does not matter', async () => {
+    const dataDir = temporaryDir();
+    const first = await startSandbox({ dataDir });
+    await first.close();
+    chmodSync(join(dataDir, 'admin.key'), 0o644);
+    writeFileSync(join(dataDir, 'admin.key.new'), 'hm_li', { mode: 0o644 });
+    const second = await startSandbox({ dataDir });
+    await second.close();
+    expect([second.adminKey, statSync(join(dataDir, 'admin.key')).mode & 0o777]).toEqual([first.adminKey, 0o600]);
+    const third = await sandbox({ dataDir, adminKey: 'hm_live_given' });
+    expect([third.adminKey, keyIn(dataDir), statSync(join(dataDir, 'admin.key')).mode & 0o777]).toEqual(['hm_live_given', 'hm_live_given', 0o600]);
+    expect((await client(third.url, first.adminKey).get('/v1/api-keys')).status).toBe(401);
   });
 
   test('whose admin.key was lost gets a new admin key, and the lost one is revoked', async () => {
@@ -101,6 +116,9 @@ describe('a data directory', () => {
     const odd = temporaryDir();
     mkdirSync(join(odd, 'sandbox.db'));
     await expect(startSandbox({ dataDir: odd })).rejects.toMatchObject({ code: 'DATA_DIR_UNUSABLE' });
+    const blocked = temporaryDir();
+    mkdirSync(join(blocked, 'admin.key'));
+    await expect(startSandbox({ dataDir: blocked })).rejects.toMatchObject({ code: 'DATA_DIR_UNUSABLE', message: expect.stringContaining('admin.key') });
   });
 });
 
