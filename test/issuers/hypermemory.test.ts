@@ -91,7 +91,7 @@ describe('on the sandbox', () => {
 
   test('inspect knows plan, limit and live keys', async () => {
     await mint();
-    expect(await issuerOf(sandbox, { plan: 'developer' }).inspect(signal())).toEqual({ plan: 'developer', keyLimit: 5, liveKeys: 2, problems: [] });
+    expect(await issuerOf(sandbox, { plan: 'developer' }).inspect(signal())).toMatchObject({ plan: 'developer', keyLimit: 5, liveKeys: 2, raiseLimit: expect.stringContaining('Settings → Billing → Upgrade Plan'), problems: [] });
     expect(await issuerOf(sandbox, { plan: 'developer', keyLimit: 3 }).inspect(signal())).toMatchObject({ keyLimit: 3 });
     expect(await issuerOf(sandbox, { plan: 'Enterprise' }).inspect(signal())).toMatchObject({ keyLimit: null });
     expect(issuerOf(sandbox, { plan: 'free' }).capabilities).toMatchObject({ keyLimit: 1, list: true, lastUse: true, immediateRevocation: true });

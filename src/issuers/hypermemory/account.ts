@@ -22,6 +22,7 @@ export async function inspectAccount(client: Client, signal: AbortSignal): Promi
     plan,
     keyLimit: (settings.keyLimit === undefined ? planLimit(plan) : settings.keyLimit) ?? null,
     liveKeys: keys.filter((key) => key.live).length,
+    raiseLimit: `Raise the limit of HyperMemory issuer ${settings.name}: ${UPGRADE}`,
     problems: [...(denied ? [listing.sentence] : []), ...(await wrongEnvironment(client)), ...usedUp(client, usage)],
   };
 }

@@ -4,6 +4,7 @@ import { Client } from './client.ts';
 import { examine } from './examine.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { exerciseKey, probeKey } from './memory.ts';
+import { proveKey } from './prove.ts';
 import { settle, type HyperMemoryOptions, type Settings } from './settings.ts';
 
 export { CANARY_PREFIX } from './memory.ts';
@@ -29,6 +30,7 @@ export function createHyperMemoryIssuer(options: HyperMemoryOptions): Issuer {
     create: (request, signal) => createKey(client, request, client.bounded(signal)),
     revoke: (issuerKeyId, signal) => revokeKey(client, issuerKeyId, client.bounded(signal)),
     probe: (value, signal) => probeKey(client, value, signal),
+    prove: (value, issuerKeyId, signal) => proveKey(client, value, issuerKeyId, client.bounded(signal)),
     exercise: (value, request, signal) => exerciseKey(client, value, request, signal),
     examine: (signal) => examine(client, client.bounded(signal)),
     usageToday: (signal) => countUsageToday(client, client.bounded(signal)),

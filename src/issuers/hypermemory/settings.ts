@@ -51,6 +51,7 @@ export const DEFAULT_FIELDS = {
   eventsCursor: 'next_cursor',
   eventType: 'type',
   eventKeyId: 'key_id',
+  eventUserAgent: 'user_agent',
 } as const;
 export type FieldName = keyof typeof DEFAULT_FIELDS;
 export type Fields = Readonly<Record<FieldName, string>>;
