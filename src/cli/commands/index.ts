@@ -1,0 +1,31 @@
+/** Every command, in the order that `--help` and docs/cli.md show them. */
+import type { CommandSpec } from '../command.ts';
+import { adopt } from './adopt.ts';
+import { audit } from './audit.ts';
+import { auditVerify } from './audit-verify.ts';
+import { deliveriesRetry } from './deliveries-retry.ts';
+import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
+import { init } from './init.ts';
+import { keys } from './keys.ts';
+import { pause } from './pause.ts';
+import { plan } from './plan.ts';
+import { publish } from './publish.ts';
+import { reload } from './reload.ts';
+import { resume } from './resume.ts';
+import { revoke } from './revoke.ts';
+import { rotate } from './rotate.ts';
+import { rotations } from './rotations.ts';
+import { rotationsShow } from './rotations-show.ts';
+import { sandbox } from './sandbox.ts';
+import { status } from './status.ts';
+import { up } from './up.ts';
+import { validate } from './validate.ts';
+
+/** A command of two words stands after the one it belongs to. */
+export const COMMANDS: readonly CommandSpec[] = [
+  init, validate, up,
+  status, plan, keys, rotations, rotationsShow, audit, auditVerify, doctor,
+  rotate, revoke, adopt, publish, pause, resume, deliveriesRetry, reload,
+  sandbox, demo,
+];

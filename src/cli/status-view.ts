@@ -1,0 +1,53 @@
+/** What `status` shows: the worker in a line, the credentials, and below them only what needs somebody. */
+import type { CredentialStatus, StatusView } from '../app/operations.ts';
+import { clean } from './clean.ts';
+import { paintHealth } from './states.ts';
+import { list, type Column } from './table.ts';
+import { wrap, type Terminal } from './terminal.ts';
+import { relative, span } from './times.ts';
+
+export async function printStatus(out: Terminal, view: StatusView): Promise<void> {
+  const lead = out.interactive ? '' : '# ';
+  const title = clean(`Keyturn ${view.version}, worker ${view.worker}, up ${span(Date.now() - Date.parse(view.startedAt))}, ledger ${view.runtime.ledger}, queue ${view.runtime.queue}`);
+  out.line(out.interactive ? out.colors.dim(title) : lead + title);
+  await list(out, false, view.credentials, COLUMNS, 'No credential is declared.');
+  const concerns = [...concernsOf(view)];
+  if (concerns.length > 0 && out.interactive) out.line('');
+  for (const concern of concerns) {
+    if (!out.interactive) out.line(lead + clean(concern));
+    else wrap(clean(concern), out.width - 2).forEach((line, at) => out.line(`${at === 0 ? out.colors.yellow('! ') : '  '}${line}`));
+  }
+}
+
+/** Sentences about what is not as it should be, the most urgent first. */
+function* concernsOf(view: StatusView): Generator<string> {
+  for (const { openRotation, health, credential } of view.credentials) {
+    if (openRotation !== null && (health === 'blocked' || health === 'waiting')) yield `${credential} is ${health} (${openRotation.state}, ${openRotation.reason}): ${openRotation.message}`;
+    if (health === 'unbound') yield `${credential} has no key that is known to be its own: see \`keyturn plan ${credential}\`, or \`keyturn adopt\` one.`;
+  }
+  for (const debt of view.debts) {
+    yield `Key ${debt.issuerKeyId} of ${debt.credential} is not revoked yet (${debt.cause}, for ${span(debt.ageMs)}, ${debt.attempts} tries, again ${relative(debt.nextTryAt)})${debt.lastError === null ? '.' : `: ${debt.lastError}`}`;
+  }
+  for (const pause of view.pauses) {
+    yield `Paused: ${pause.scope === 'all' ? 'everything' : `${pause.scope} ${pause.name ?? ''}`}, by ${pause.by} ${relative(pause.since)}${pause.why === '' ? '.' : `: ${pause.why}`}`;
+  }
+  for (const stuck of view.stuckDeliveries) {
+    yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '.' : `: ${stuck.lastError}`} After the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;
+  }
+  yield* view.warnings;
+}
+
+const keyText = (row: CredentialStatus): string => (row.currentKey === null ? '-' : `${row.currentKey.prefix}…`);
+
+const COLUMNS: readonly Column<CredentialStatus>[] = [
+  { head: 'CREDENTIAL', exact: (row) => row.credential },
+  { head: 'HEALTH', exact: (row) => row.health, paint: (colors, text, row) => paintHealth(colors, text, row.health) },
+  { head: 'KEY', exact: (row) => row.currentKey?.issuerKeyId ?? '-', shown: keyText, drop: 2 },
+  { head: 'AGE', exact: (row) => (row.keyAgeMs === null ? '-' : String(row.keyAgeMs)), shown: (row) => (row.keyAgeMs === null ? '-' : span(row.keyAgeMs)) },
+  { head: 'DUE', exact: (row) => row.dueAt ?? '-', shown: (row) => relative(row.dueAt) },
+  { head: 'ROTATED', exact: (row) => row.lastRotatedAt ?? '-', shown: (row) => relative(row.lastRotatedAt), drop: 3 },
+  { head: 'ROTATION', exact: (row) => row.openRotation?.state ?? '-' , drop: 1 },
+  { head: 'ISSUER', exact: (row) => row.issuer, drop: 4 },
+  { head: 'OWNER', exact: (row) => row.owner ?? '-', drop: 5 },
+  { head: 'POLICY', exact: (row) => row.policy, drop: 6 },
+];

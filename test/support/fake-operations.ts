@@ -1,0 +1,161 @@
+/** A worker's operations without a worker: keeps what it is told in memory and remembers every call with its actor. */
+import type * as O from '../../src/app/operations.ts';
+import { KeyturnError } from '../../src/core/errors.ts';
+import type { Actor } from '../../src/core/vocabulary.ts';
+
+export interface Call {
+  readonly operation: string;
+  readonly given: unknown;
+  readonly actor: Actor | null;
+}
+
+export interface FakeWorker {
+  readonly operations: O.Operations;
+  readonly health: O.Health;
+  readonly calls: readonly Call[];
+  /** What the next call of this operation throws. */
+  failNext(operation: keyof O.Operations, error: unknown): void;
+  /** Moves a rotation on, as an engine would. */
+  step(id: string, to: string, reason: string, message: string): void;
+  /** Changes why a rotation waits, without a transition. */
+  waits(id: string, reason: string, message: string, wakeAt: string): void;
+  /** Replaces parts of the answers. */
+  answers: Partial<FakeAnswers>;
+}
+
+export interface FakeAnswers {
+  status: Partial<O.StatusView>;
+  plan: readonly O.PlanEntry[];
+  keys: readonly O.KeyView[];
+  audit: readonly O.AuditView[];
+  verifyAudit: Awaited<ReturnType<O.Operations['verifyAudit']>>;
+  doctor: readonly O.Finding[];
+  publish: readonly O.PublishResult[];
+  reload: Awaited<ReturnType<O.Operations['reload']>>;
+  ready: Awaited<ReturnType<O.Health['ready']>>;
+}
+
+const OLD: O.KeyName = { issuerKeyId: 'key_1', name: 'prod-api-server-2026-10-a1', prefix: 'hm_live_' };
+const NEW: O.KeyName = { issuerKeyId: 'key_2', name: 'prod-api-server-2026-11-b2', prefix: 'hm_live_' };
+
+const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
+const DAY = 86_400_000;
+
+export function credentialStatus(credential: string, parts: Partial<O.CredentialStatus> = {}): O.CredentialStatus {
+  return {
+    credential, issuer: 'hypermemory', owner: 'platform', policy: 'monthly', currentKey: OLD, keyAgeMs: 12 * DAY,
+    dueAt: new Date(Date.now() + 18 * DAY).toISOString(), lastRotatedAt: ago(12 * DAY), openRotation: null, openDebts: 0,
+    paused: false, health: 'ok', ...parts,
+  };
+}
+
+export function rotationSummary(id: string, parts: Partial<O.RotationSummary> = {}): O.RotationSummary {
+  return {
+    id, credential: 'prod-api-server', issuer: 'hypermemory', kind: 'manual', path: 'displace', state: 'requested', reason: 'requested',
+    message: 'Asked for.', requestedBy: 'cli:test@host', why: '', oldKey: OLD, newKey: null, createdAt: ago(0), stateSince: ago(0),
+    wakeAt: null, finishedAt: null, ...parts,
+  };
+}
+
+export function keyView(parts: Partial<O.KeyView> = {}): O.KeyView {
+  return {
+    credential: 'prod-api-server', issuer: 'hypermemory', issuerKeyId: OLD.issuerKeyId, name: OLD.name, prefix: OLD.prefix,
+    scopes: ['memory:read', 'memory:write'], createdAt: ago(12 * DAY), lastUsedAt: ago(4_000), requestsToday: 12_345, errorRate: 0.001, state: 'current', ...parts,
+  };
+}
+
+const FIGURES: O.StatusView['figures'] = {
+  rotationsByState: { done: 3 }, keysByState: { current: 2, revoked: 3 }, openDebts: 0, oldestDebtAgeMs: null,
+  deliveriesWaiting: 0, deliveriesStuck: 0, oldestDeliveryAgeMs: null, unsealedAudit: 0,
+};
+
+const summary = ({ history: _history, debts: _debts, ...rest }: O.RotationDetail): O.RotationSummary => rest;
+
+export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credentialStatus('prod-api-server'), credentialStatus('ci-testing', { owner: 'ci' })]): FakeWorker {
+  const calls: Call[] = [];
+  const failures = new Map<string, unknown>();
+  const rotations = new Map<string, O.RotationDetail>();
+  const answers: Partial<FakeAnswers> = {};
+
+  const called = (operation: keyof O.Operations, given: unknown, actor: Actor | null): void => {
+    calls.push({ operation, given, actor });
+    if (!failures.has(operation)) return;
+    const error = failures.get(operation);
+    failures.delete(operation);
+    throw error;
+  };
+  const known = (name: string): O.CredentialStatus => {
+    const found = credentials.find((row) => row.credential === name);
+    if (found === undefined) throw new KeyturnError('UNKNOWN_CREDENTIAL', `No credential "${name}" is declared.`, { todo: '`keyturn status` lists them.', effect: 'none' });
+    return found;
+  };
+  const detail = (id: string): O.RotationDetail => {
+    const found = [...rotations.values()].filter((rotation) => rotation.id.startsWith(id));
+    if (found.length !== 1 || found[0] === undefined) throw new KeyturnError('UNKNOWN_NAME', `No rotation ${id} exists.`, { effect: 'none' });
+    return found[0];
+  };
+  const open = (credential: string, kind: string, actor: Actor): O.RequestedRotation => {
+    const existing = [...rotations.values()].find((rotation) => rotation.credential === credential && rotation.finishedAt === null);
+    if (existing !== undefined) return { rotation: summary(existing), created: false };
+    const id = `01JT${String(rotations.size + 1).padStart(4, '0')}${credential.toUpperCase().replaceAll(/[^A-Z]/g, '')}`;
+    rotations.set(id, { ...rotationSummary(id, { credential, kind, requestedBy: actor.who, why: actor.why, oldKey: known(credential).currentKey }), history: [], debts: [] });
+    return { rotation: summary(detail(id)), created: true };
+  };
+
+  const operations: O.Operations = {
+    status: async () => {
+      called('status', {}, null);
+      return {
+        version: '0.1.0', worker: 'w-1', runtime: { ledger: 'pglite', queue: 'embedded' }, installation: 'kt-test', startedAt: ago(3 * 3_600_000),
+        credentials, debts: [], pauses: [], stuckDeliveries: [], lanes: [], figures: FIGURES, warnings: [], ...answers.status,
+      };
+    },
+    plan: async (credential) => {
+      called('plan', { credential }, null);
+      return answers.plan ?? [{ credential: 'prod-api-server', action: 'rotate', at: ago(-18 * DAY), what: 'It becomes due by its cron.', steps: ['create a key', 'publish it', 'revoke the old key'], blockedBy: [] }];
+    },
+    keys: async (filter) => { called('keys', filter, null); return answers.keys ?? [keyView()]; },
+    rotations: async (filter) => {
+      called('rotations', filter, null);
+      return [...rotations.values()].map(summary).filter((row) => filter.open !== true || row.finishedAt === null).slice(0, filter.limit);
+    },
+    rotation: async (id) => { called('rotation', { id }, null); return detail(id); },
+    audit: async (filter) => { called('audit', filter, null); return (answers.audit ?? []).slice(0, filter.limit); },
+    verifyAudit: async () => { called('verifyAudit', {}, null); return answers.verifyAudit ?? { ok: true, events: 12, sealed: 12, head: 'ab12', firstBad: null }; },
+    doctor: async () => { called('doctor', {}, null); return answers.doctor ?? [{ subject: 'issuer', name: 'hypermemory', level: 'ok', message: 'Answers, and the admin key may list.' }]; },
+    rotate: async (request, actor) => {
+      called('rotate', request, actor);
+      const names = request.credentials ?? credentials.filter((row) => row.owner === request.owner).map((row) => row.credential);
+      names.forEach(known);
+      return names.map((name) => open(name, 'manual', actor));
+    },
+    revoke: async (credential, actor) => { called('revoke', { credential }, actor); known(credential); return open(credential, 'emergency', actor); },
+    adopt: async (request, actor) => { called('adopt', request, actor); known(request.credential); return keyView({ credential: request.credential }); },
+    pause: async (request, actor) => { called('pause', request, actor); },
+    resume: async (request, actor) => { called('resume', request, actor); return { wasPaused: true }; },
+    publish: async (credential, actor) => { called('publish', { credential }, actor); return answers.publish ?? [{ place: 'env', outcome: 'published', detail: 'It was empty.' }]; },
+    retryDeliveries: async (channel, actor) => { called('retryDeliveries', { channel }, actor); return { retried: 2 }; },
+    reload: async (actor) => { called('reload', {}, actor); return answers.reload ?? { applied: true, problems: [] }; },
+  };
+
+  return {
+    operations, calls, answers,
+    health: {
+      live: () => true,
+      ready: async () => answers.ready ?? { ready: true, reasons: [] },
+      metrics: async () => '# TYPE keyturn_open_debts gauge\nkeyturn_open_debts 0\n',
+    },
+    failNext: (operation, error) => { failures.set(operation, error); },
+    step: (id, to, reason, message) => {
+      const before = detail(id);
+      const ended = ['done', 'aborted', 'rolled_back'].includes(to);
+      const seq = before.history.length + 1;
+      const event: O.TransitionView = { seq, at: new Date().toISOString(), from: before.state, to, reason, message, epoch: 1, worker: 'w-1' };
+      rotations.set(before.id, {
+        ...before, state: to, reason, message, newKey: to === 'requested' || to === 'preflight' ? null : NEW,
+        stateSince: event.at, finishedAt: ended ? event.at : null, history: [...before.history, event],
+      });
+    },
+    waits: (id, reason, message, wakeAt) => { const before = detail(id); rotations.set(before.id, { ...before, reason, message, wakeAt }); },
+  };
+}
