@@ -21,7 +21,8 @@ export interface Choice {
 export class CurrentKeys {
   readonly #primaryRetryMs: number;
   readonly #now: () => number;
-  readonly #refusals = new Map<HiddenKey, number>();
+  /** When a key was refused, as a count. A new pair comes with keys of its own, so nothing is held against them. */
+  readonly #refusals = new WeakMap<HiddenKey, number>();
   #pair: KeyPair | null = null;
   #generation = 0;
   #refusalCount = 0;
@@ -46,7 +47,6 @@ export class CurrentKeys {
     if (this.#pair !== null && same(this.#pair, pair)) return false;
     this.#pair = pair;
     this.#generation += 1;
-    this.#refusals.clear();
     this.#retryPrimaryAt = Infinity;
     return true;
   }

@@ -130,6 +130,19 @@ describe('an env file in a bad way', () => {
     expect(events.at(-1)).toMatchObject({ type: 'refreshed', changed: false });
   });
 
+  it('whose directory was away for a moment is taken up again, though the file itself never changed', async () => {
+    const [here, away] = [join(dir, 'here'), join(dir, 'away')];
+    await mkdir(here);
+    file = join(here, 'app.env');
+    await writeFile(file, keys('one'));
+    const ring = ringOn({ pollMs: 10 });
+    await ring.ready();
+    await rename(here, away);
+    await vi.waitFor(() => expect(ring.status().problem?.code).toBe('missing'));
+    await rename(away, here);
+    await vi.waitFor(() => expect(ring.status().problem).toBeNull());
+  });
+
   it.each([
     ['empty', 'empty', ''],
     ['blank', 'empty', '\n \n'],
@@ -151,7 +164,7 @@ describe('an env file in a bad way', () => {
 
   it.each([
     ['a directory', () => mkdir(file)],
-    ['huge', () => writeFile(file, keys('two') + '#'.repeat(2 * 1024 * 1024))],
+    ['huge', () => replaceFile(keys('two') + '#'.repeat(2 * 1024 * 1024))],
     ['a link to itself, which nobody can read', () => symlink(file, file)],
   ])('that is %s leaves the keys in use', async (_what, put) => {
     await writeFile(file, keys('one'));
