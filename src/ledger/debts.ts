@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { isUnconditional } from '../core/debt.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { scrub } from '../core/secret.ts';
 import type { Actor, RevocationDebt } from '../core/vocabulary.ts';
@@ -60,7 +61,7 @@ export async function insertDebt(tx: Tx, debt: NewDebt, actor: Actor, once = fal
     .onConflict((conflict) => conflict.columns(['issuer', 'issuer_key_id']).where('settled_at', 'is', null).doNothing())
     .returningAll()
     .executeTakeFirst();
-  if (row === undefined) return null;
+  if (row === undefined) return await hasten(tx, debt, actor);
   const key = await tx
     .updateTable('keys')
     .set({ state: 'condemned' })
@@ -72,6 +73,26 @@ export async function insertDebt(tx: Tx, debt: NewDebt, actor: Actor, once = fal
   const { credential, rotationId, issuer, issuerKeyId, cause } = debt;
   const detail = { debt: row.id, issuer, issuerKeyId, cause };
   await appendAudit(tx, [{ type: 'debt.added', actor, credential, rotationId, keyId: key?.id ?? null, detail }]);
+  return toDebt(row);
+}
+
+/**
+ * The key has an open debt already. One that asks nothing of stores (an emergency, a replacement with downtime) makes
+ * the open one its own, payable now: an emergency waits behind no evidence. Any other leaves it as it is (null).
+ */
+async function hasten(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDebt | null> {
+  if (!isUnconditional(debt.cause)) return null;
+  const { credential, rotationId, issuer, issuerKeyId, cause } = debt;
+  const row = await tx
+    .updateTable('debts')
+    .set({ cause, rotation_id: rotationId, next_try_at: nowPlus(debt.notBeforeMs) })
+    .where('issuer', '=', issuer)
+    .where('issuer_key_id', '=', issuerKeyId)
+    .where('settled_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  await appendAudit(tx, [{ type: 'debt.hastened', actor, credential, rotationId, keyId: null, detail: { debt: row.id, issuer, issuerKeyId, cause } }]);
   return toDebt(row);
 }
 

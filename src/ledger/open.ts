@@ -43,11 +43,19 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     const scoped = db.withSchema('keyturn');
     const installation = await establish(scoped, options.rootKey);
     const { kind, pool, lock, sync, close } = opened;
+    if (lock !== null) await freeLeases(scoped);
     await sync();
     return { ledger: composeLedger({ kind, db: scoped, rootKey: options.rootKey, installation, sync, close }), pool, lock };
   } catch (error) {
     await opened.close().catch(() => undefined);
     throw ledgerError(error);
+  }
+}
+
+/** Holding the data directory proves that whoever leased anything is dead: nothing of theirs is waited out. */
+async function freeLeases(db: Db): Promise<void> {
+  for (const table of ['rotations', 'debts', 'deliveries'] as const) {
+    await db.updateTable(table).set({ worker: null, lease_until: null }).where('worker', 'is not', null).execute();
   }
 }
 
