@@ -27,5 +27,9 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
   if (clone) module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/keyturn', import.meta.url)));
   import((clone ? source : built).href)
     .then(function (cli) { return cli.main({ argv: process.argv.slice(2), env: process.env, version: manifest.version }); })
-    .then(function (code) { process.exitCode = code; });
+    .then(function (code) { process.exitCode = code; })
+    .catch(function (error) {
+      process.stderr.write('error: Keyturn cannot start: ' + error.message + '\n  Install its dependencies with `npm ci`, or install the package again.\n');
+      process.exitCode = 1;
+    });
 }
