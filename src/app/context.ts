@@ -4,7 +4,7 @@ import type { Channel } from '../ports/channel.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Queue } from '../ports/queue.ts';
 import type { Engine } from '../rotation/engine.ts';
-import type { Config } from './config.ts';
+import type { Config } from '../config/index.ts';
 
 export interface Context {
   readonly engine: Engine;

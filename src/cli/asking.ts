@@ -10,8 +10,8 @@ export async function asking<T>(cli: Cli, question: (questions: Questions) => Pr
   } catch (error) {
     if (!(error instanceof KeyturnError) || error.code !== 'WORKER_UNREACHABLE' || error.effect !== 'none' || cli.pointed) throw error;
   }
-  const { openQuestions } = await import('../app/index.ts');
-  const questions = await openQuestions({ configPath: cli.configPath });
+  const { askDirectly } = await import('./ask-directly.ts');
+  const questions = await askDirectly({ configPath: cli.configPath });
   try {
     return await question(questions);
   } finally {

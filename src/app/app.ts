@@ -1,0 +1,153 @@
+/** The composition root: configuration and environment become a running Keyturn. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { channelDefinitions, planCredentials, resolveSecret, type Config, type ConfigHolder, type Environment } from '../config/index.ts';
+import type { PluginDefinition } from '../core/plan.ts';
+import { fingerprinter } from '../core/secret.ts';
+import { openLedger, type OpenLedger } from '../ledger/index.ts';
+import type { Channel } from '../ports/channel.ts';
+import type { Log } from '../ports/log.ts';
+import type { JobDefinition, Queue } from '../ports/queue.ts';
+import { openQueue } from '../queue/index.ts';
+import type { Engine } from '../rotation/engine.ts';
+import { changes } from './changes.ts';
+import type { Context } from './context.ts';
+import { createHealth } from './health.ts';
+import type { Health, Operations } from './operations.ts';
+import { createPluginCache } from './plugins.ts';
+import { questions } from './questions.ts';
+import { redisFactory } from './redis.ts';
+import { CHANNELS, open } from './registry.ts';
+import { rootKey } from './root-key.ts';
+import { VERSION } from './version.ts';
+import { createWork } from './work-loop.ts';
+import type { Intervals, Work } from './work.ts';
+
+export interface AppOptions {
+  readonly holder: ConfigHolder;
+  readonly environment: Pick<Environment, 'databaseUrl' | 'redisUrl'>;
+  readonly log: Log;
+}
+
+export interface App {
+  readonly operations: Operations;
+  readonly work: Work;
+  readonly health: Health;
+  readonly intervals: Intervals;
+  readonly context: Context;
+  /** Starts the jobs; the first sweep runs at once. */
+  start(jobs: readonly JobDefinition[]): Promise<void>;
+  /** Stops taking work, lets running work finish until the deadline, closes everything. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Opens ledger and queue, and records what the configuration declares. Throws what these throw; then nothing stays open. */
+export async function openApp({ holder, environment, log }: AppOptions): Promise<App> {
+  const config = holder.current();
+  const key = await rootKey(config.security.rootKey, config.worker.dataDir, resolveSecret);
+  const { databaseUrl } = environment;
+  const opened = await openLedger({ dataDir: config.worker.dataDir, rootKey: key, ...(databaseUrl === null ? {} : { databaseUrl: databaseUrl.reveal() }) });
+  try {
+    const queue = await openQueueFor(config, environment, opened, log);
+    await opened.ledger.declare(planCredentials(config));
+    const plugins = createPluginCache(resolveSecret);
+    const engine: Engine = { ledger: opened.ledger, queue, plugins: plugins.of, fingerprint: fingerprinter(key), log, worker: workerName() };
+    return compose({ holder, log, engine, queue, opened, closePlugins: plugins.close });
+  } catch (error) {
+    await opened.ledger.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Unique per process, and readable: where it runs, and a random part, since process ids repeat in containers. */
+export function workerName(): string {
+  return `${hostname().split('.')[0] ?? 'host'}-${process.pid}-${randomBytes(3).toString('hex')}`;
+}
+
+async function openQueueFor(config: Config, environment: AppOptions['environment'], { ledger, pool }: OpenLedger, log: Log): Promise<Queue> {
+  const redis = await redisFactory(config.redis, environment.redisUrl, resolveSecret);
+  return await openQueue({
+    pool,
+    kind: ledger.kind,
+    ...(redis === null ? {} : { redis }),
+    events: {
+      error: (error, where) => log.warn({ where, err: error }, 'the queue has trouble; the ledger keeps the work'),
+      jobFailed: (job, error) => log.warn({ job, err: error }, 'a job failed; the ledger is asked again'),
+    },
+  });
+}
+
+interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
+  readonly engine: Engine;
+  readonly queue: Queue;
+  readonly opened: OpenLedger;
+  readonly closePlugins: () => Promise<void>;
+}
+
+function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): App {
+  const { ledger } = opened;
+  const channels = createChannels(() => holder.current());
+  const context: Context = {
+    engine, ledger, queue, version: VERSION, startedAt: new Date(),
+    config: () => holder.current(),
+    warnings: () => holder.warnings(),
+    channel: channels.of,
+    channelDefinitions: channels.definitions,
+  };
+  const work = createWork(context);
+  return {
+    context, work,
+    operations: { ...questions(context), ...changes(context), reload: (actor) => reload(context, holder, actor) },
+    health: createHealth({ ledger, queue, version: VERSION }),
+    intervals: intervalsOf(holder.current()),
+    async start(jobs) {
+      await queue.start(jobs, { concurrency: holder.current().worker.concurrency });
+      await queue.wake('due-sweep', {});
+    },
+    async close(deadlineMs) {
+      await queue.close(deadlineMs);
+      await ledger.seal(10_000).catch(() => undefined);
+      await Promise.allSettled([closePlugins(), channels.close()]);
+      await ledger.close();
+      log.info({}, 'stopped');
+    },
+  };
+}
+
+export function intervalsOf({ worker: { intervals } }: Config): Intervals {
+  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal };
+}
+
+async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {
+  const outcome = await holder.reload();
+  if (outcome.applied) await context.ledger.declare(planCredentials(holder.current()));
+  await context.ledger.audit({ type: outcome.applied ? 'config.reloaded' : 'config.refused', actor, credential: null, rotationId: null, keyId: null, detail: { problems: outcome.problems.length } });
+  if (outcome.applied) await context.queue?.wake('due-sweep', {});
+  return outcome;
+}
+
+interface Channels {
+  of(name: string): Promise<Channel | null>;
+  definitions(): readonly PluginDefinition[];
+  close(): Promise<void>;
+}
+
+/** Channels by name, as configured today: a message waits in the outbox by the name of its channel only. */
+export function createChannels(config: () => Config): Channels {
+  const opened = new Map<string, Channel>();
+  const definitions = (): readonly PluginDefinition[] => channelDefinitions(config());
+  return {
+    definitions,
+    async of(name) {
+      const definition = definitions().find((d) => d.name === name);
+      if (definition === undefined) return null;
+      const key = JSON.stringify(definition);
+      const known = opened.get(key) ?? open(CHANNELS, definition, resolveSecret);
+      opened.set(key, known);
+      return known;
+    },
+    async close() {
+      await Promise.allSettled([...opened.values()].map((channel) => channel.close?.()));
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/** Questions without a worker: `plan` and `doctor` before the first `up`, or while the worker is down. Changes nothing. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { planCredentials, resolveSecret, type Config, type Environment } from '../config/index.ts';
+import type { PlannedCredential } from '../core/plan.ts';
+import { fingerprinter, Secret } from '../core/secret.ts';
+import { openLedger, type OpenLedger } from '../ledger/index.ts';
+import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
+import type { Log } from '../ports/log.ts';
+import { createChannels, workerName } from './app.ts';
+import type { Context } from './context.ts';
+import type { Questions } from './operations.ts';
+import { createPluginCache } from './plugins.ts';
+import { questions } from './questions.ts';
+import { rootKey } from './root-key.ts';
+import { VERSION } from './version.ts';
+
+export interface AskOptions {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+  readonly environment: Pick<Environment, 'databaseUrl'>;
+  readonly log: Log;
+}
+
+/** Opens the ledger only to read it. Where there is none yet, questions are answered as a first worker would find things. */
+export async function ask({ config, warnings, environment, log }: AskOptions): Promise<Questions & { close(): Promise<void> }> {
+  const { key, opened, cleanUp } = await openToRead(config, environment);
+  const plugins = createPluginCache(resolveSecret);
+  const channels = createChannels(() => config);
+  const ledger = withDeclared(opened.ledger, planCredentials(config));
+  const context: Context = {
+    engine: { ledger, queue: { wake: async () => false }, plugins: plugins.of, fingerprint: fingerprinter(key), log, worker: workerName() },
+    ledger, queue: null, version: VERSION, startedAt: new Date(),
+    config: () => config,
+    warnings: () => warnings,
+    channel: channels.of,
+    channelDefinitions: channels.definitions,
+  };
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([plugins.close(), channels.close()]);
+    await opened.ledger.close();
+    cleanUp();
+  };
+  return { ...questions(context), close };
+}
+
+interface Opened {
+  readonly key: Secret;
+  readonly opened: OpenLedger;
+  readonly cleanUp: () => void;
+}
+
+async function openToRead(config: Config, { databaseUrl }: AskOptions['environment']): Promise<Opened> {
+  const { dataDir } = config.worker;
+  if (databaseUrl !== null || existsSync(join(dataDir, 'ledger'))) {
+    const key = await rootKey(config.security.rootKey, dataDir, resolveSecret);
+    const opened = await openLedger({ dataDir, rootKey: key, migrate: false, ...(databaseUrl === null ? {} : { databaseUrl: databaseUrl.reveal() }) });
+    return { key, opened, cleanUp: () => undefined };
+  }
+  const scratch = mkdtempSync(join(tmpdir(), 'keyturn-ask-'));
+  const key = new Secret(randomBytes(32).toString('hex'));
+  const cleanUp = (): void => rmSync(scratch, { recursive: true, force: true });
+  try {
+    return { key, opened: await openLedger({ dataDir: scratch, rootKey: key }), cleanUp };
+  } catch (error) {
+    cleanUp();
+    throw error;
+  }
+}
+
+/** The ledger as it would be once this configuration is declared, without declaring it. */
+function withDeclared(ledger: Ledger, planned: readonly PlannedCredential[]): Ledger {
+  const declaredNow = async (): Promise<readonly CredentialRecord[]> => {
+    const known = new Map((await ledger.credentials()).map((record) => [record.name, record]));
+    const now = await ledger.now();
+    return planned.map(({ plan, revision }): CredentialRecord => {
+      const fresh = { currentKeyId: null, dueAt: null, firstSeenAt: now, lastRotatedAt: null };
+      return { ...(known.get(plan.credential) ?? fresh), name: plan.credential, issuer: plan.issuer.name, owner: plan.owner, revision, plan, declared: true };
+    });
+  };
+  return {
+    ...ledger,
+    credentials: declaredNow,
+    credential: async (name) => (await declaredNow()).find((record) => record.name === name) ?? null,
+  };
+}

@@ -1,0 +1,69 @@
+/** The worker's own work, as jobs call it. */
+import { describeError } from '../core/errors.ts';
+import type { CredentialRecord } from '../ports/ledger.ts';
+import { deliver } from '../alerts/deliver.ts';
+import { advance } from '../rotation/advance.ts';
+import { payDebt } from '../rotation/debts.ts';
+import { sweep } from '../rotation/due.ts';
+import { inventory, repairStores } from '../rotation/inventory.ts';
+import type { Context } from './context.ts';
+import type { Work } from './work.ts';
+
+const DEBTS_A_TURN = 200;
+const SEALED_AT_ONCE = 1_000;
+
+export function createWork(context: Context): Work {
+  const { engine, ledger } = context;
+  return {
+    async sweep(signal) {
+      await sweep(engine, signal);
+      await wakeOutbox(context);
+    },
+    async advance(rotationId, signal) {
+      await advance(engine, rotationId, signal);
+      await wakeOutbox(context);
+    },
+    async payDebts(signal) {
+      for (const id of await ledger.payableDebts(DEBTS_A_TURN)) {
+        if (signal.aborted) return;
+        await payDebt(engine, id, signal);
+      }
+      for (const rotation of await ledger.wakeable(DEBTS_A_TURN)) await engine.queue.wake('advance', { rotation }, { dedupeKey: rotation });
+      await wakeOutbox(context);
+    },
+    inventory: (signal) => takeInventories(context, signal),
+    async deliver(signal) {
+      const { channel } = context;
+      await deliver({ ledger, channel, log: engine.log, worker: engine.worker }, signal);
+    },
+    async sealAudit() {
+      while ((await ledger.seal(SEALED_AT_ONCE)) === SEALED_AT_ONCE);
+    },
+  };
+}
+
+/** Notices are sent as soon as their cause is committed; the job's own interval is only the safety net. */
+async function wakeOutbox({ ledger, engine }: Context): Promise<void> {
+  if ((await ledger.deliverable(1)).length > 0) await engine.queue.wake('deliver', {}, { dedupeKey: 'deliver' });
+}
+
+async function takeInventories(context: Context, signal: AbortSignal): Promise<void> {
+  const records = (await context.ledger.credentials()).filter((record) => record.declared);
+  for (const of of Map.groupBy(records, (record) => JSON.stringify(record.plan.issuer)).values()) {
+    await quietly(context, { issuer: of[0]?.issuer }, () => inventory(context.engine, of, signal));
+  }
+  for (const record of records) {
+    if (signal.aborted) return;
+    await quietly(context, { credential: record.name }, () => repairStores(context.engine, record, signal));
+  }
+  await wakeOutbox(context);
+}
+
+/** One issuer or store that is down keeps no other from being looked at. */
+async function quietly(context: Context, fields: Partial<Record<'issuer' | 'credential', CredentialRecord['name'] | undefined>>, look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    context.engine.log.warn({ ...fields, error: describeError(error) }, 'inventory could not be taken');
+  }
+}

@@ -1,0 +1,10 @@
+/** Opens what `plan` and `doctor` need when no worker runs. */
+import { ask } from '../app/index.ts';
+import type { Questions } from '../app/operations.ts';
+import { loadConfig, readEnvironment } from '../config/index.ts';
+import { createLogger } from '../log/index.ts';
+
+export async function askDirectly({ configPath }: { readonly configPath: string }): Promise<Questions & { close(): Promise<void> }> {
+  const { config, warnings } = await loadConfig(configPath);
+  return await ask({ config, warnings, environment: readEnvironment(), log: createLogger({ level: 'silent' }) });
+}
