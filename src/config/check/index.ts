@@ -1,0 +1,14 @@
+/** What no single field can tell. */
+import { checkCredentials } from './credentials.ts';
+import type { CheckInput, Remark } from './input.ts';
+import { checkPeople } from './people.ts';
+import { checkPlaces } from './places.ts';
+import { checkPolicies } from './policies.ts';
+import { checkReferences } from './references.ts';
+import { checkService } from './service.ts';
+
+const CHECKS: readonly ((input: CheckInput) => readonly Remark[])[] = [checkReferences, checkPolicies, checkPlaces, checkCredentials, checkPeople, checkService];
+
+export function checkAcross(input: CheckInput): readonly Remark[] {
+  return CHECKS.flatMap((check) => check(input));
+}

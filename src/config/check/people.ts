@@ -1,0 +1,23 @@
+/** Whether people hear of things. */
+import { channelsFor } from '../routes.ts';
+import type { CheckInput, Remark } from './input.ts';
+
+export function checkPeople(input: CheckInput): readonly Remark[] {
+  return [...logins(input), ...reached(input)];
+}
+
+function logins({ config }: CheckInput): Remark[] {
+  return Object.entries(config.channels).flatMap(([name, channel]): Remark[] => {
+    if (channel.type !== 'email' || (channel.user === undefined) === (channel.password === undefined)) return [];
+    const [given, missing] = channel.user === undefined ? ['password', 'user'] : ['user', 'password'];
+    return [{ path: ['channels', name, given], message: `stands without ${missing} (expected both or neither)` }];
+  });
+}
+
+function reached({ config }: CheckInput): Remark[] {
+  if (Object.keys(config.credentials).length === 0) return [{ path: ['credentials'], atKey: true, message: 'no credential is declared, so there is nothing to rotate', warning: true }];
+  if (Object.keys(config.channels).length === 0) return [{ path: ['channels'], atKey: true, message: 'no channel is declared, so nobody hears of a rotation that fails', warning: true }];
+  return Object.entries(config.credentials)
+    .filter(([name, { owner }]) => channelsFor(config, { credential: name, owner: owner ?? null }, 'critical').length === 0)
+    .map(([name]) => ({ path: ['credentials', name], atKey: true, message: 'no route takes its critical messages, so nobody hears of them', warning: true }));
+}

@@ -1,0 +1,10 @@
+/** Configuration: one schema, one loader, the only reader of the process's environment. */
+export { readEnvironment, type Env, type Environment } from './environment.ts';
+export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptions } from './load.ts';
+export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
+export { ConfigError } from './problems.ts';
+export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';
+export { channelsFor, type Subject } from './routes.ts';
+export type { RedisConfig } from './schema/service.ts';
+export { isSecretRef, resolveSecret } from './secrets.ts';
+export { formatDuration, parseDuration } from './duration.ts';

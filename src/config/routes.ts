@@ -1,0 +1,41 @@
+/** Which channels a message goes to. */
+import type { Severity } from '../core/vocabulary.ts';
+import type { ParsedConfig } from './schema.ts';
+import type { RouteConfig } from './schema/channels.ts';
+
+/** Whom a message is about: a credential, or (null) an issuer or Keyturn itself. */
+export interface Subject {
+  readonly credential: string | null;
+  readonly owner: string | null;
+}
+
+type Routing = Pick<ParsedConfig, 'channels' | 'routes' | 'credentials'>;
+
+/**
+ * Names of channels, in the order of the file. A credential's `notify` comes before routes; all matching routes apply;
+ * without routes it is every channel. What is about no credential is taken by routes that ask for none, and where there
+ * is no such route by every channel: better twice than unheard.
+ */
+export function channelsFor(config: Routing, subject: Subject, severity: Severity): readonly string[] {
+  const all = Object.keys(config.channels);
+  const own = subject.credential === null ? undefined : config.credentials[subject.credential]?.notify;
+  if (own !== undefined) return all.filter((name) => own.includes(name));
+  if (config.routes === undefined) return all;
+  const open = config.routes.filter((route) => takes(route, subject));
+  if (subject.credential === null && open.length === 0) return all;
+  const named = open.filter((route) => route.severity?.includes(severity) ?? true).flatMap((route) => route.channels);
+  return all.filter((name) => named.includes(name));
+}
+
+function takes(route: RouteConfig, subject: Subject): boolean {
+  return fitsAny(route.credentials, subject.credential) && fitsAny(route.owners, subject.owner);
+}
+
+function fitsAny(patterns: readonly string[] | undefined, name: string | null): boolean {
+  return patterns === undefined || (name !== null && patterns.some((pattern) => globbed(pattern).test(name)));
+}
+
+function globbed(pattern: string): RegExp {
+  const literal = pattern.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+  return new RegExp(`^${literal.replaceAll(String.raw`\*`, '.*')}$`, 's');
+}

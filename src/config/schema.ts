@@ -1,0 +1,32 @@
+/** The one schema of the configuration file. docs/config.md and config/keyturn.schema.json are generated from it. */
+import { z } from 'zod';
+import { channel, route } from './schema/channels.ts';
+import { check, hook } from './schema/checks.ts';
+import { credential } from './schema/credentials.ts';
+import { issuer } from './schema/issuers.ts';
+import { name } from './schema/leaves.ts';
+import { policy } from './schema/policies.ts';
+import { api, log, redis, security, worker } from './schema/service.ts';
+import { store } from './schema/stores.ts';
+
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1, 'is no known version (expected 1)').describe('Version of this format.'),
+    issuers: z.record(name, issuer).prefault({}).describe('Systems that mint keys, by name.'),
+    stores: z.record(name, store).prefault({}).describe('Where keys are published, by name.'),
+    checks: z.record(name, check).prefault({}).describe('Proofs that keys and applications work, by name.'),
+    hooks: z.record(name, hook).prefault({}).describe('How applications are told to read their key again, by name.'),
+    channels: z.record(name, channel).prefault({}).describe('How people are told, by name.'),
+    routes: z.array(route).optional().meta({ description: 'Which messages go where. All matching routes apply; without routes every message goes to every channel.' }),
+    policies: z.record(name, policy).prefault({}).describe('When and how credentials are rotated, by name. docs/policies.md defines it all.'),
+    credentials: z.record(name, credential).prefault({}).describe('The secrets that applications use, by name.'),
+    worker: worker.prefault({}).describe('The worker process.'),
+    api: api.prefault({}).describe('The control API.'),
+    log: log.prefault({}).describe('Log lines.'),
+    security: security.prefault({}).describe('Keys of Keyturn’s own.'),
+    redis: redis.prefault({}).describe('The queue’s Redis or Valkey. Without it and without REDIS_URL, the ledger’s database carries the queue.'),
+  })
+  .meta({ title: 'Keyturn configuration', description: 'Top-level keys that begin with `x-` are ignored: a place for YAML anchors.' });
+
+/** As parsed: durations in milliseconds, secrets as references. */
+export type ParsedConfig = z.output<typeof configSchema>;

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { LONGEST_CALL_MS } from './limits.ts';
+import { duration, flag, name, secretRef, text, url, whole } from './leaves.ts';
+
+const timeout = duration(100, LONGEST_CALL_MS);
+const address = z.string().regex(/^[^\s@]+@[^\s@]+$|<[^\s@]+@[^\s@]+>$/, 'is no mail address (expected ops@example.com or Ops <ops@example.com>)');
+
+const slack = z
+  .strictObject({
+    type: z.literal('slack').describe('A Slack channel, by a bot token.'),
+    token: secretRef.describe('Bot token (scope chat:write), read anew for each message.'),
+    channel: text.describe('`"#ops"` in quotes (a bare # begins a comment), or the channel’s id.'),
+    slackApiUrl: url.optional().meta({ description: 'Another address of Slack’s API.', default: 'https://slack.com/api/' }),
+    mention: text.optional().describe('Whom critical messages call: `"@here"`, `"@channel"`, or the id of a user or group.'),
+    timeout: timeout.prefault('15s').describe('Of one attempt.'),
+  })
+  .meta({ title: 'slack' });
+
+const email = z
+  .strictObject({
+    type: z.literal('email').describe('Mail by SMTP.'),
+    host: text.describe('Mail server.'),
+    port: whole(1, 65_535).prefault(587).describe('Its port.'),
+    secure: flag.prefault(false).describe('TLS from the first byte (port 465) instead of STARTTLS.'),
+    requireTLS: flag.optional().meta({ description: 'Refuse to go on without TLS.', 'x-default': 'true, but for loopback addresses' }),
+    user: text.optional().describe('Name to log in with.'),
+    password: secretRef.optional().describe('Password to log in with.'),
+    from: address.describe('Sender.'),
+    to: z.array(address).min(1, 'is empty (expected a list of mail addresses)').describe('Recipients.'),
+    subjectPrefix: text.optional().describe('Put before each subject.'),
+    timeout: timeout.prefault('20s').describe('Of one attempt.'),
+  })
+  .meta({ title: 'email' });
+
+export const channel = z.discriminatedUnion('type', [slack, email]);
+export type ChannelConfig = z.output<typeof channel>;
+
+export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+
+export const route = z.strictObject({
+  channels: z.array(name).min(1, 'is empty (expected a list of channels)').describe('Where matching messages go.'),
+  severity: z.array(z.enum(SEVERITIES)).min(1, 'is empty (expected info, warning or critical)').optional().meta({ description: 'Which severities it takes.', 'x-default': 'all' }),
+  credentials: z.array(text).min(1, 'is empty (expected names or patterns)').optional().meta({ description: 'Credentials that it takes, by name; `*` stands for anything.', 'x-default': 'all' }),
+  owners: z.array(text).min(1, 'is empty (expected owners or patterns)').optional().meta({ description: 'Owners whose credentials it takes; `*` stands for anything.', 'x-default': 'all' }),
+});
+export type RouteConfig = z.output<typeof route>;

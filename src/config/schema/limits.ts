@@ -1,0 +1,2 @@
+/** The longest that a call to an issuer or a store may be allowed to take, milliseconds: the engine's waits count on it. */
+export const LONGEST_CALL_MS = 60_000;

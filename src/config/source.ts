@@ -1,0 +1,112 @@
+/** A YAML file: its tree, its syntax errors, and where in the text each path is. */
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
+import type { Problem } from './problems.ts';
+import type { Path } from './tree.ts';
+
+export interface Source {
+  readonly file: string;
+  readonly text: string;
+  /** What the file says, with aliases and merge keys resolved; null when it cannot be read. */
+  readonly tree: unknown;
+  readonly syntax: readonly Problem[];
+  position(problem: Pick<Problem, 'path' | 'atKey' | 'offset'>): { readonly line: number; readonly column: number };
+  /** The path of the value that covers this offset; empty when it is in none (a comment). */
+  pathAt(offset: number): Path;
+}
+
+export function readSource(file: string, text: string): Source {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
+  const faults: Problem[] = [...document.errors, ...document.warnings].map((error) => ({ path: [], offset: error.pos[0], message: syntaxMessage(error.message) }));
+  const { tree, problem } = plain(document);
+  return {
+    file,
+    text,
+    tree,
+    syntax: problem === null ? faults : [...faults, problem],
+    position(problem) {
+      const offset = problem.offset ?? offsetOf(document, problem.path, problem.atKey === true);
+      const { line, col } = lines.linePos(offset);
+      return { line: Math.max(1, line), column: Math.max(1, col) };
+    },
+    pathAt: (offset) => pathAt(document, offset),
+  };
+}
+
+function syntaxMessage(message: string): string {
+  return message === 'Map keys must be unique' ? 'this key is written twice (expected each key once)' : `YAML: ${message}`;
+}
+
+function plain(document: Document): { tree: unknown; problem: Problem | null } {
+  if (document.errors.length > 0) return { tree: null, problem: null };
+  try {
+    return { tree: document.toJS() as unknown, problem: null };
+  } catch (error) {
+    return { tree: null, problem: { path: [], message: `YAML: ${error instanceof Error ? error.message : String(error)}` } };
+  }
+}
+
+interface Found {
+  readonly key: Node | null;
+  readonly value: Node | null;
+}
+
+/** Where a path is, or as much of it as there is. */
+function offsetOf(document: Document, path: Path, atKey: boolean): number {
+  let here: Found = { key: null, value: isNode(document.contents) ? document.contents : null };
+  for (const step of path) {
+    const next = stepInto(document, here.value, step);
+    if (next === null) return here.key?.range?.[0] ?? here.value?.range?.[0] ?? 0;
+    here = next;
+  }
+  const node = atKey ? (here.key ?? here.value) : (here.value ?? here.key);
+  return node?.range?.[0] ?? 0;
+}
+
+function stepInto(document: Document, within: Node | null, step: string | number): Found | null {
+  const node = resolved(document, within);
+  if (isSeq(node)) {
+    const item = node.items[Number(step)];
+    return isNode(item) ? { key: null, value: item } : null;
+  }
+  return isMap(node) ? inMap(document, node, step) : null;
+}
+
+function inMap(document: Document, map: YAMLMap, step: string | number): Found | null {
+  const own = map.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(step));
+  if (own !== undefined) return foundIn(own);
+  for (const pair of map.items.filter((item) => isScalar(item.key) && String(item.key.source ?? item.key.value) === '<<')) {
+    const merged = resolved(document, isNode(pair.value) ? pair.value : null);
+    for (const source of isSeq(merged) ? merged.items : [merged]) {
+      const found = isNode(source) ? stepInto(document, source, step) : null;
+      if (found !== null) return found;
+    }
+  }
+  return null;
+}
+
+function foundIn(pair: Pair): Found {
+  return { key: isNode(pair.key) ? pair.key : null, value: isNode(pair.value) ? pair.value : null };
+}
+
+function resolved(document: Document, node: Node | null): Node | null {
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
+}
+
+function pathAt(document: Document, offset: number): Path {
+  let found: Path = [];
+  visit(document, {
+    Scalar(index, node, ancestors) {
+      const [start = 0, end = 0] = node.range ?? [];
+      if (index === 'key' || offset < start || offset >= end) return;
+      found = ancestors.flatMap((ancestor, n): (string | number)[] => {
+        const next = ancestors[n + 1] ?? node;
+        if (isSeq(ancestor)) return [ancestor.items.indexOf(next)];
+        const pair = isMap(ancestor) ? next : null;
+        return pair !== null && 'key' in pair && isScalar(pair.key) ? [String(pair.key.value)] : [];
+      });
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
