@@ -1,5 +1,5 @@
 /** A YAML file: its tree, its syntax errors, and where in the text each path is. */
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node, type Pair, type YAMLError, type YAMLMap } from 'yaml';
 import type { Problem } from './problems.ts';
 import type { Path } from './tree.ts';
 
@@ -17,13 +17,13 @@ export interface Source {
 export function readSource(file: string, text: string): Source {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
-  const faults: Problem[] = [...document.errors, ...document.warnings].map((error) => ({ path: [], offset: error.pos[0], message: syntaxMessage(error.message) }));
-  const { tree, problem } = plain(document);
+  const faults = syntaxProblems([...document.errors, ...document.warnings], text, lines);
+  const { tree, problems } = plain(document);
   return {
     file,
     text,
     tree,
-    syntax: problem === null ? faults : [...faults, problem],
+    syntax: [...faults, ...problems],
     position(problem) {
       const offset = problem.offset ?? offsetOf(document, problem.path, problem.atKey === true);
       const { line, col } = lines.linePos(offset);
@@ -33,17 +33,52 @@ export function readSource(file: string, text: string): Source {
   };
 }
 
-function syntaxMessage(message: string): string {
-  return message === 'Map keys must be unique' ? 'this key is written twice (expected each key once)' : `YAML: ${message}`;
+/** One a line, and not each further word that the parser finds unexpected after an error: only the first tells anything. */
+function syntaxProblems(errors: readonly YAMLError[], text: string, lines: LineCounter): readonly Problem[] {
+  const told = new Set<number>();
+  const telling = errors.filter(({ message, pos: [offset] }, n) => {
+    const { line } = lines.linePos(offset);
+    const repeated = told.has(line) || (n > 0 && UNEXPECTED.test(message));
+    told.add(line);
+    return !repeated;
+  });
+  return telling.map(({ message, pos: [offset] }) => ({ path: [], offset, message: `${syntaxMessage(message)}${hint(text, offset)}` }));
 }
 
-function plain(document: Document): { tree: unknown; problem: Problem | null } {
-  if (document.errors.length > 0) return { tree: null, problem: null };
+const UNEXPECTED = /token in YAML stream/;
+
+/** Without the text that the parser quotes: it may be a secret. */
+function syntaxMessage(message: string): string {
+  return message === 'Map keys must be unique' ? 'this key is written twice (expected each key once)' : `YAML: ${message.replace(/: ".*$/s, '')}`;
+}
+
+/** What people trip over: `{` begins a mapping within braces. */
+function hint(text: string, offset: number): string {
+  const start = text.lastIndexOf('\n', offset - 1) + 1;
+  const line = text.slice(start, text.indexOf('\n', start) === -1 ? undefined : text.indexOf('\n', start));
+  return /[{[].*[:,[]\s*\$\{/.test(line) ? ' (expected "${…}" in quotes within braces or brackets)' : '';
+}
+
+function plain(document: Document): { tree: unknown; problems: readonly Problem[] } {
+  if (document.errors.length > 0) return { tree: null, problems: [] };
+  const loose = looseAliases(document);
+  if (loose.length > 0) return { tree: null, problems: loose };
   try {
-    return { tree: document.toJS() as unknown, problem: null };
+    return { tree: document.toJS() as unknown, problems: [] };
   } catch (error) {
-    return { tree: null, problem: { path: [], message: `YAML: ${error instanceof Error ? error.message : String(error)}` } };
+    return { tree: null, problems: [{ path: [], message: `YAML: ${error instanceof Error ? error.message : String(error)}` }] };
   }
+}
+
+function looseAliases(document: Document): readonly Problem[] {
+  const found: Problem[] = [];
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return;
+      found.push({ path: [], offset: node.range?.[0] ?? 0, message: `YAML: no anchor &${node.source} stands before this alias (expected one)` });
+    },
+  });
+  return found;
 }
 
 interface Found {
