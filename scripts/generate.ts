@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { renderConfigDocs } from './generate/config-docs.ts';
 import { renderErrorDocs } from './generate/error-docs.ts';
 import { renderJsonSchema } from './generate/json-schema.ts';
+import { renderArchitecture, renderTransitionsDoc } from './transition-diagram.ts';
 
 interface GeneratedFile {
   /** Relative to the repository. */
@@ -19,6 +20,8 @@ const FILES: readonly GeneratedFile[] = [
   { path: 'config/keyturn.schema.json', render: renderJsonSchema },
   { path: 'docs/config.md', render: renderConfigDocs },
   { path: 'docs/errors.md', render: renderErrorDocs },
+  { path: 'docs/transitions.md', render: renderTransitionsDoc },
+  { path: 'docs/architecture.md', render: renderArchitecture },
 ];
 
 const ROOT = join(import.meta.dirname, '..');

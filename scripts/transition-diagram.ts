@@ -5,8 +5,8 @@
 import { TRANSITIONS, type Effect, type LedgerWrite, type Row } from '../src/core/transitions/index.ts';
 import { ROTATION_STATES, TERMINAL_STATES, isTerminal, type RotationState } from '../src/core/vocabulary.ts';
 
-export const BEGIN_MARK = '<!-- generated: transitions -->';
-export const END_MARK = '<!-- end -->';
+const BEGIN_MARK = '<!-- generated: transitions -->';
+const END_MARK = '<!-- end -->';
 
 const EFFECT_WORDS: Readonly<Record<Effect, string>> = {
   mint: 'mints a key at the issuer and stages its value',
@@ -39,11 +39,12 @@ export function renderArchitectureDiagram(): string {
   return ['```mermaid', 'stateDiagram-v2', '  [*] --> requested', ...edges(), ...ends, '```'].join('\n');
 }
 
-/** A document with the diagram put between its marks. Throws when it lacks them. */
-export function withDiagram(document: string): string {
+/** docs/architecture.md with the diagram between its marks; all else is written by hand. Throws when it lacks them. */
+export function renderArchitecture(current: string | null): string {
+  const document = current ?? '';
   const begin = document.indexOf(BEGIN_MARK);
   const end = document.indexOf(END_MARK, begin);
-  if (begin < 0 || end < 0) throw new Error(`the document lacks "${BEGIN_MARK}" or "${END_MARK}" after it`);
+  if (begin < 0 || end < 0) throw new Error(`docs/architecture.md lacks "${BEGIN_MARK}", or "${END_MARK}" after it`);
   return `${document.slice(0, begin + BEGIN_MARK.length)}\n${renderArchitectureDiagram()}\n${document.slice(end)}`;
 }
 
