@@ -4,6 +4,8 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { renderApiDocs } from './generate/api-docs.ts';
+import { renderCliDocs } from './generate/cli-docs.ts';
 import { renderConfigDocs } from './generate/config-docs.ts';
 import { renderErrorDocs } from './generate/error-docs.ts';
 import { renderJsonSchema } from './generate/json-schema.ts';
@@ -18,6 +20,8 @@ interface GeneratedFile {
 
 const FILES: readonly GeneratedFile[] = [
   { path: 'config/keyturn.schema.json', render: renderJsonSchema },
+  { path: 'docs/api.md', render: renderApiDocs },
+  { path: 'docs/cli.md', render: renderCliDocs },
   { path: 'docs/config.md', render: renderConfigDocs },
   { path: 'docs/errors.md', render: renderErrorDocs },
   { path: 'docs/transitions.md', render: renderTransitionsDoc },

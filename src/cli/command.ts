@@ -1,5 +1,6 @@
 /** What a command is: a row of data that commander and docs/cli.md are both made from, and what it does. */
 import type { Client, ClientOptions } from '../api/client.ts';
+import type { Env } from '../config/environment.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -35,6 +36,7 @@ export interface Given {
 export interface Cli {
   readonly out: Terminal;
   readonly json: boolean;
+  readonly env: Env;
   /** The configuration file: `--config`, $KEYTURN_CONFIG or `keyturn.yaml`. */
   readonly configPath: string;
   /** True when a worker was named outright: then no other answer will do. */

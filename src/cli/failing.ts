@@ -6,9 +6,10 @@ import type { Colors } from './terminal.ts';
 /** Says what happened and what to do; `--json` gets the same as one JSON object on standard error. */
 export function fail(error: unknown, asJson: boolean, colors: Colors): number {
   const known = error instanceof KeyturnError ? error : defect(error);
-  if (asJson) process.stderr.write(`${cleanJson({ error: { code: known.code, message: known.message, todo: known.todo ?? null } })}\n`);
-  else process.stderr.write(`${colors.red('error:')} ${sentences(known.message)}\n${known.todo === undefined ? '' : `  ${sentences(known.todo)}\n`}`);
-  return ERROR_CODES[known.code].exit;
+  const { code, message, todo = null } = known;
+  if (asJson) process.stderr.write(`${cleanJson({ error: { code, message, todo, ...('problems' in known ? { problems: known.problems } : {}) } })}\n`);
+  else process.stderr.write(`${colors.red('error:')} ${sentences(message)}\n${todo === null ? '' : `  ${sentences(todo)}\n`}`);
+  return ERROR_CODES[code].exit;
 }
 
 /** A message may hold several lines, as the mistakes of a configuration do: each is cleaned by itself. */

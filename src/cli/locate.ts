@@ -2,16 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Place } from '../api/client.ts';
+import type { Env } from '../config/environment.ts';
 import { KeyturnError } from '../core/errors.ts';
 
 /** What the command line and the environment say of it. */
 export interface Pointers {
   readonly configPath: string;
-  readonly socket: string | undefined;
-  readonly url: string | undefined;
+  readonly socket: string | null;
+  readonly url: string | null;
   /** Name of the variable that holds the token for `url`. */
   readonly tokenEnv: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
 }
 
 const DEFAULT_DATA_DIR = '.keyturn';
@@ -19,10 +20,10 @@ const SOCKET_NAME = 'keyturn.sock';
 
 /** Throws USAGE or REFERENCE_UNRESOLVED where the pointers contradict or lack something. */
 export async function locate(pointers: Pointers): Promise<Place> {
-  if (pointers.socket !== undefined && pointers.url !== undefined) {
+  if (pointers.socket !== null && pointers.url !== null) {
     throw new KeyturnError('USAGE', 'A worker listens on a socket or at a URL: both --socket and --url are given.', { todo: 'Leave one out (the environment may set KEYTURN_SOCKET or KEYTURN_URL).' });
   }
-  if (pointers.url !== undefined) return overTcp(pointers.url, pointers);
+  if (pointers.url !== null) return overTcp(pointers.url, pointers);
   return { socketPath: pointers.socket ?? (await socketOf(pointers.configPath, pointers.env)) };
 }
 
@@ -40,7 +41,7 @@ async function overTcp(text: string, pointers: Pointers): Promise<Place> {
 }
 
 /** The socket that a worker of this configuration listens on; the default one where there is no configuration. */
-async function socketOf(configPath: string, env: Pointers['env']): Promise<string> {
+async function socketOf(configPath: string, env: Env): Promise<string> {
   const base = dirname(resolve(configPath));
   const text = await readFile(configPath, 'utf8').catch(() => '');
   const said = /\b(dataDir|socket)\b/.test(text) ? await placesIn(text) : {};

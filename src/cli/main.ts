@@ -1,17 +1,18 @@
 /** The command line's way in: parse, run one command, say what went wrong, set the exit code. */
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { CommanderError } from 'commander';
+import { readEnvironment, type Env } from '../config/environment.ts';
 import { EXIT } from '../core/errors.ts';
 import type { Cli, CommandSpec, Given } from './command.ts';
 import { fail } from './failing.ts';
 import { buildProgram, type Globals } from './program.ts';
-import { typist } from './who.ts';
 import { errorColors, openTerminal, quietOnClosedPipe, type TerminalChoice } from './terminal.ts';
 
 export interface Invocation {
   /** What follows the program's name. */
   readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Env;
   /** Keyturn's version. */
   readonly version: string;
 }
@@ -39,26 +40,27 @@ function isCommanders(error: unknown): error is CommanderError {
 }
 
 function choiceOf({ env }: Invocation, globals: Globals): TerminalChoice {
-  return { color: globals.color, noColor: env['NO_COLOR'], term: env['TERM'] };
+  return { color: globals.color, noColor: readEnvironment(env).noColor, term: env['TERM'] };
 }
 
 function surroundings(invocation: Invocation, globals: Globals): Cli {
   const { env } = invocation;
-  const configPath = resolve(globals.config ?? nonEmpty(env['KEYTURN_CONFIG']) ?? 'keyturn.yaml');
+  const environment = readEnvironment(env);
+  const configPath = resolve(globals.config ?? environment.configPath ?? 'keyturn.yaml');
+  // What is typed outweighs the environment, also where the two name different kinds of place.
   const typed = globals.socket !== undefined || globals.url !== undefined;
-  const socket = globals.socket ?? (typed ? undefined : nonEmpty(env['KEYTURN_SOCKET']));
-  const url = globals.url ?? (typed ? undefined : nonEmpty(env['KEYTURN_URL']));
+  const socket = globals.socket ?? (typed ? null : environment.apiSocket);
+  const url = globals.url ?? (typed ? null : environment.apiUrl);
   return {
     out: openTerminal(choiceOf(invocation, globals)),
     json: globals.json === true,
+    env,
     configPath,
-    pointed: socket !== undefined || url !== undefined,
+    pointed: socket !== null || url !== null,
     worker: async (options) => {
       const [{ locate }, { connect }] = await Promise.all([import('./locate.ts'), import('../api/client.ts')]);
       return connect(await locate({ configPath, socket, url, tokenEnv: globals.tokenEnv ?? 'KEYTURN_TOKEN', env }), options);
     },
-    actor: (why) => ({ who: typist(), why }),
+    actor: (why) => ({ who: `cli:${environment.user}@${hostname()}`, why }),
   };
 }
-
-const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text);

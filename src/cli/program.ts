@@ -43,7 +43,7 @@ export function buildProgram(version: string, run: Runner): Command {
 function addCommand(program: Command, spec: CommandSpec, run: Runner): void {
   const words = spec.name.split(' ');
   const parent = words.length === 1 ? program : groupOf(program, words[0] ?? '', spec);
-  const command = parent.command(words.at(-1) ?? '').summary(spec.summary).description([spec.summary, spec.details].filter((text) => text !== undefined).join('.\n\n'));
+  const command = parent.command(words.at(-1) ?? '').summary(spec.summary).description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
   if (parent === program) command.helpGroup(`${spec.group}:`);
   for (const [form, about] of spec.args ?? []) command.argument(form, about);
   for (const [form, about] of spec.options ?? []) command.addOption(new Option(form, about));

@@ -32,21 +32,19 @@ function* concernsOf(view: StatusView): Generator<string> {
     yield `Paused: ${pause.scope === 'all' ? 'everything' : `${pause.scope} ${pause.name ?? ''}`}, by ${pause.by} ${relative(pause.since)}${pause.why === '' ? '.' : `: ${pause.why}`}`;
   }
   for (const stuck of view.stuckDeliveries) {
-    yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '.' : `: ${stuck.lastError}`} After the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;
+    yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '' : `: ${stuck.lastError}`}. Once the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;
   }
   yield* view.warnings;
 }
 
-const keyText = (row: CredentialStatus): string => (row.currentKey === null ? '-' : `${row.currentKey.prefix}…`);
-
 const COLUMNS: readonly Column<CredentialStatus>[] = [
   { head: 'CREDENTIAL', exact: (row) => row.credential },
   { head: 'HEALTH', exact: (row) => row.health, paint: (colors, text, row) => paintHealth(colors, text, row.health) },
-  { head: 'KEY', exact: (row) => row.currentKey?.issuerKeyId ?? '-', shown: keyText, drop: 2 },
+  { head: 'KEY', exact: (row) => row.currentKey?.issuerKeyId ?? '-', drop: 2 },
   { head: 'AGE', exact: (row) => (row.keyAgeMs === null ? '-' : String(row.keyAgeMs)), shown: (row) => (row.keyAgeMs === null ? '-' : span(row.keyAgeMs)) },
   { head: 'DUE', exact: (row) => row.dueAt ?? '-', shown: (row) => relative(row.dueAt) },
   { head: 'ROTATED', exact: (row) => row.lastRotatedAt ?? '-', shown: (row) => relative(row.lastRotatedAt), drop: 3 },
-  { head: 'ROTATION', exact: (row) => row.openRotation?.state ?? '-' , drop: 1 },
+  { head: 'ROTATION', exact: (row) => row.openRotation?.state ?? '-', drop: 1 },
   { head: 'ISSUER', exact: (row) => row.issuer, drop: 4 },
   { head: 'OWNER', exact: (row) => row.owner ?? '-', drop: 5 },
   { head: 'POLICY', exact: (row) => row.policy, drop: 6 },

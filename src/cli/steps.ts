@@ -7,8 +7,7 @@ import { wrap, type Terminal } from './terminal.ts';
 import { elapsed, relative } from './times.ts';
 
 export interface Step {
-  /** Null when only one rotation is watched. */
-  readonly credential: string | null;
+  readonly credential: string;
   /** When, ISO. */
   readonly at: string;
   readonly elapsedMs: number;
@@ -21,38 +20,43 @@ export interface Step {
 
 const TIME_WIDTH = 7;
 const STATE_WIDTH = 12;
+const LONGEST_NAME = 24;
+const NARROWEST_MESSAGE = 30;
 const SOON_MS = 60_000;
 
-/** A terminal gets the message wrapped beside the state; a pipe one tab-separated line. */
-export function printStep(out: Terminal, step: Step): void {
+/**
+ * A terminal gets the message wrapped beside the state, with the reason behind it; a pipe one tab-separated line.
+ * `nameWidth` is that of the longest credential watched, 0 for a single one.
+ */
+export function printStep(out: Terminal, step: Step, nameWidth: number): void {
   if (!out.interactive) {
-    const fields = [elapsed(step.elapsedMs), ...(step.credential === null ? [] : [step.credential]), step.state, step.reason, step.message];
+    const fields = [elapsed(step.elapsedMs), ...(nameWidth === 0 ? [] : [step.credential]), step.state, step.reason, step.message];
     out.line(fields.map(clean).join('\t'));
     return;
   }
   const { colors } = out;
-  const prefix = step.credential === null ? '' : `${clean(step.credential)}  `;
-  const indent = ' '.repeat(TIME_WIDTH + STATE_WIDTH + 3);
-  const lines = wrap(clean(`${step.message}${laterText(step.wakeAt)}`), Math.max(20, out.width - indent.length));
-  const [first, ...rest] = lines;
-  if (prefix !== '') out.line(colors.bold(prefix.trimEnd()));
-  out.line(`${colors.dim(elapsed(step.elapsedMs).padStart(TIME_WIDTH))}  ${paintState(colors, clean(step.state).padEnd(STATE_WIDTH), step.state)} ${first ?? ''}`);
+  const name = nameWidth === 0 ? '' : `${clean(step.credential).slice(0, LONGEST_NAME).padEnd(Math.min(nameWidth, LONGEST_NAME))}  `;
+  const indent = ' '.repeat(TIME_WIDTH + 2 + name.length + STATE_WIDTH + 1);
+  const reason = `(${clean(step.reason)}${laterText(step.wakeAt)})`;
+  const lines = wrap(`${clean(step.message)} ${reason}`, Math.max(NARROWEST_MESSAGE, out.width - indent.length));
+  const [first = '', ...rest] = lines.map((line) => (line.endsWith(reason) ? `${line.slice(0, -reason.length)}${colors.dim(reason)}` : line));
+  out.line(`${colors.dim(elapsed(step.elapsedMs).padStart(TIME_WIDTH))}  ${colors.bold(name)}${paintState(colors, clean(step.state).padEnd(STATE_WIDTH), step.state)} ${first}`);
   for (const line of rest) out.line(indent + line);
 }
 
 function laterText(wakeAt: string | null): string {
-  return wakeAt !== null && Date.parse(wakeAt) - Date.now() > SOON_MS ? ` (again ${relative(wakeAt)})` : '';
+  return wakeAt !== null && Date.parse(wakeAt) - Date.now() > SOON_MS ? `, again ${relative(wakeAt)}` : '';
 }
 
 /** The last word on a watched rotation. */
 export function printEnd(out: Terminal, rotation: RotationSummary, exit: number | null): void {
   if (exit === EXIT.ok && out.interactive) {
-    const keys = [rotation.oldKey?.prefix, rotation.newKey?.prefix].filter((prefix) => prefix !== undefined).map((prefix) => `${prefix}…`);
+    const keys = [rotation.oldKey, rotation.newKey].flatMap((key) => (key === null ? [] : [key.issuerKeyId]));
     out.line(out.colors.green(clean(`${rotation.credential} is rotated${keys.length === 2 ? `: ${keys.join(' → ')}` : ''}.`)));
   }
   if (exit === EXIT.blocked) {
     out.note(clean(`error: ${rotation.credential} is blocked: ${rotation.message}`));
-    out.note('  It asks again by itself once the cause has cleared; the old key still works.');
+    out.note(`  It goes on by itself once the cause has cleared${rotation.path === 'displace' ? '; the old key still works' : ''}.`);
   } else if (exit === EXIT.failed) {
     out.note(clean(`error: ${rotation.credential} was not rotated (${rotation.state}): ${rotation.message}`));
   }

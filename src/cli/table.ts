@@ -16,7 +16,9 @@ export interface Column<Row> {
 }
 
 const GAP = 2;
-const NARROWEST = 16;
+/** A wrapping column is worth showing at its longest word, within these bounds. */
+const NARROWEST = 10;
+const WIDEST_WORD = 20;
 
 /** Prints rows as the output wants them; `empty` is what people see when there are none. */
 export async function list<Row>(out: Terminal, asJson: boolean, rows: readonly Row[], columns: readonly Column<Row>[], empty: string): Promise<void> {
@@ -44,7 +46,7 @@ export async function table<Row>(out: Terminal, rows: readonly Row[], columns: r
   for (const line of drawn.toString().split('\n')) out.line(trimEnd(line));
   if (kept.length < columns.length) {
     const hidden = columns.filter((column) => !kept.includes(column)).map((column) => column.head.toLowerCase());
-    out.line(out.colors.dim(`(no room for ${hidden.join(', ')}: widen the terminal, or use --json)`));
+    out.line(out.colors.dim(`(hidden: ${hidden.join(', ')}; widen the terminal, or use --json)`));
   }
 }
 
@@ -69,7 +71,7 @@ interface Fit<Row> {
 /** Which columns have room, and how wide the one that wraps may be. */
 export function fit<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width: number): Fit<Row> {
   const need = new Map(columns.map((column) => [column, Math.max(column.head.length, ...rows.map((row) => shownText(column, row).length))]));
-  const least = (column: Column<Row>): number => (column.wraps === true ? Math.min(NARROWEST, need.get(column) ?? 0) : (need.get(column) ?? 0));
+  const least = (column: Column<Row>): number => (column.wraps === true ? leastOf(column, rows) : (need.get(column) ?? 0));
   const total = (some: readonly Column<Row>[], of: (column: Column<Row>) => number): number =>
     some.reduce((sum, column) => sum + of(column), GAP * (some.length - 1));
   let kept = columns;
@@ -86,6 +88,12 @@ export function fit<Row>(columns: readonly Column<Row>[], rows: readonly Row[], 
     return given;
   });
   return { kept, widths };
+}
+
+function leastOf<Row>(column: Column<Row>, rows: readonly Row[]): number {
+  const texts = [column.head, ...rows.map((row) => shownText(column, row))];
+  const word = Math.max(...texts.flatMap((text) => text.split(' ').map((part) => part.length)));
+  return Math.min(Math.max(...texts.map((text) => text.length)), Math.max(NARROWEST, Math.min(word, WIDEST_WORD)));
 }
 
 /** Cells are padded; a coloured last cell hides its padding behind the reset code. */

@@ -20,7 +20,8 @@ export interface Terminal {
 export interface TerminalChoice {
   /** False for `--no-color`. */
   readonly color: boolean;
-  readonly noColor: string | undefined;
+  /** `$NO_COLOR` is set. */
+  readonly noColor: boolean;
   readonly term: string | undefined;
 }
 
@@ -51,7 +52,7 @@ export function errorColors(choice: TerminalChoice): Colors {
 }
 
 function wantsColor(choice: TerminalChoice): boolean {
-  return choice.color && (choice.noColor ?? '') === '' && choice.term !== 'dumb';
+  return choice.color && !choice.noColor && choice.term !== 'dumb';
 }
 
 /** `keyturn audit | head` closes our output early: that is no failure, and nothing is left to say. */

@@ -25,7 +25,8 @@ export async function watch(cli: Cli, client: Client, rotations: readonly Rotati
   process.once('SIGINT', interrupt);
   const timer = timeoutMs === Infinity ? undefined : setTimeout(() => stop.abort('timeout'), timeoutMs);
   try {
-    const ends = await Promise.all(rotations.map((rotation) => watchOne(cli, client, rotation, rotations.length > 1, stop.signal)));
+    const nameWidth = rotations.length > 1 ? Math.max(...rotations.map((rotation) => rotation.credential.length)) : 0;
+    const ends = await Promise.all(rotations.map((rotation) => watchOne(cli, client, rotation, nameWidth, stop.signal)));
     if (cli.json) cli.out.json(ends.map((end) => end.rotation));
     else for (const end of ends) printEnd(cli.out, end.rotation, end.exit);
     return exitOf(cli, ends, stop.signal);
@@ -46,11 +47,11 @@ function exitOf(cli: Cli, ends: readonly End[], stopped: AbortSignal): number {
   return exits.find((exit) => exit === EXIT.blocked) ?? exits.find((exit) => exit !== EXIT.ok) ?? EXIT.ok;
 }
 
-async function watchOne(cli: Cli, client: Client, first: RotationSummary, named: boolean, signal: AbortSignal): Promise<End> {
+async function watchOne(cli: Cli, client: Client, first: RotationSummary, nameWidth: number, signal: AbortSignal): Promise<End> {
   let [rotation, after, reason] = [first, 0, ''];
   const started = Date.parse(first.createdAt);
   const show = (step: Omit<Step, 'credential' | 'elapsedMs'>): void => {
-    if (!cli.json) printStep(cli.out, { ...step, credential: named ? rotation.credential : null, elapsedMs: Date.parse(step.at) - started });
+    if (!cli.json) printStep(cli.out, { ...step, credential: rotation.credential, elapsedMs: Date.parse(step.at) - started }, nameWidth);
   };
   while (!signal.aborted) {
     const news = await eventsOf(client, first.id, after, reason, signal);

@@ -30,7 +30,7 @@ const COLUMNS: readonly Column<KeyView>[] = [
   { head: 'ISSUER', exact: (row) => row.issuer, drop: 8 },
   { head: 'ID', exact: (row) => row.issuerKeyId, drop: 7 },
   { head: 'PREFIX', exact: (row) => row.prefix, drop: 4 },
-  { head: 'SCOPES', exact: (row) => row.scopes.join(','), drop: 5 },
+  { head: 'SCOPES', exact: (row) => row.scopes.join(','), shown: (row) => row.scopes.join(', '), drop: 5, wraps: true },
   { head: 'CREATED', exact: (row) => known(row.createdAt), shown: (row) => relative(row.createdAt), drop: 6 },
   { head: 'LAST USED', exact: (row) => known(row.lastUsedAt), shown: (row) => (row.lastUsedAt === null ? 'never' : relative(row.lastUsedAt)) },
   { head: 'TODAY', exact: (row) => known(row.requestsToday) },

@@ -37,8 +37,9 @@ async function confirmed(cli: Cli, client: Client, credential: string): Promise<
   }
   const [{ ask }, { clean }, { declared }] = await Promise.all([import('../ask.ts'), import('../clean.ts'), import('../declared.ts')]);
   const found = await declared(client, credential);
-  const key = found.currentKey === null ? 'no current key is known' : `its current key is ${found.currentKey.name} (${found.currentKey.prefix}…)`;
-  cli.out.note(clean(`This revokes every live key of ${credential} at ${found.issuer} at once; ${key}.`));
-  cli.out.note('Applications that use it fail until the replacement is published, usually within seconds. It cannot be taken back.');
+  cli.out.note(clean(`This revokes every live key of ${credential} at ${found.issuer} at once.`));
+  if (found.currentKey !== null) cli.out.note(clean(`Its current key is ${found.currentKey.name} (${found.currentKey.issuerKeyId}).`));
+  cli.out.note('Applications that use it fail until the replacement is published, usually');
+  cli.out.note('within seconds. A revocation cannot be taken back.');
   return ask(clean(`Revoke ${credential}?`));
 }
