@@ -56,6 +56,12 @@ describe('secret fields', () => {
     expect(shownText).toContain('issuers.hm.adminKey: holds');
     expect(shownText).not.toContain(value);
   });
+
+  it('keep a refused value out of every other message too', () => {
+    const repeated = allOf(changed('${env:ADMIN_KEY}', 'staple-battery-horse').replace('issuer: hm', 'issuer: staple-battery-horse'));
+    expect(repeated).toContain('no issuer "[secret]" is declared');
+    expect(repeated).not.toContain('staple-battery-horse');
+  });
 });
 
 describe('secrets anywhere in the file', () => {
