@@ -8,6 +8,6 @@ export const demo: CommandSpec = {
   exits: { 1: 'a promise was broken' },
   async run(cli) {
     const { runDemo } = await import('../../demo/index.ts');
-    return runDemo({ json: cli.json });
+    return runDemo({ json: cli.json, out: cli.out });
   },
 };

@@ -1,0 +1,45 @@
+/** The worker's configuration for the demo: what docs/config.md describes, with days shrunk to seconds. */
+import { stringify } from 'yaml';
+
+export const CREDENTIAL = 'prod-api-server';
+export const OWNER = 'platform-team';
+export const SLACK_TOKEN_VARIABLE = 'KEYTURN_DEMO_SLACK_TOKEN';
+export const SLACK_CHANNEL = '#key-rotations';
+
+export interface DemoPlaces {
+  readonly sandboxUrl: string;
+  readonly adminKeyFile: string;
+  readonly envFile: string;
+  readonly dataDir: string;
+  readonly healthUrl: string;
+  readonly slackApiUrl: string;
+  readonly mail: { readonly host: string; readonly port: number };
+}
+
+const OFTEN = '500ms';
+
+export function configText(places: DemoPlaces): string {
+  return stringify({
+    version: 1,
+    issuers: {
+      hypermemory: { type: 'hypermemory', baseUrl: places.sandboxUrl, adminKey: `\${file:${places.adminKeyFile}}`, plan: 'enterprise', listLag: '500ms', pacing: { perMinute: 60 } },
+    },
+    stores: { 'app-env': { type: 'env-file', path: places.envFile } },
+    checks: { application: { type: 'http', url: places.healthUrl, timeout: '2s', attempts: 12, interval: '250ms', consecutive: 2, deadline: '10s' } },
+    channels: {
+      slack: { type: 'slack', token: `\${env:${SLACK_TOKEN_VARIABLE}}`, channel: SLACK_CHANNEL, slackApiUrl: places.slackApiUrl },
+      mail: { type: 'email', host: places.mail.host, port: places.mail.port, from: 'Keyturn <keyturn@example.com>', to: ['platform-team@example.com'] },
+    },
+    policies: {
+      'every-few-seconds': { every: '8s', overlap: '2s', quiet: '1s', deadlines: { verify: '10s', promote: '10s', confirm: '15s', retry: '3s' } },
+    },
+    credentials: {
+      [CREDENTIAL]: {
+        issuer: 'hypermemory', scopes: ['memory:read', 'memory:write'], policy: 'every-few-seconds', owner: OWNER,
+        stores: [{ store: 'app-env' }], checks: ['application'],
+      },
+    },
+    worker: { dataDir: places.dataDir, shutdown: '10s', intervals: { sweep: OFTEN, debts: OFTEN, deliver: OFTEN, seal: OFTEN } },
+    log: { format: 'json' },
+  });
+}

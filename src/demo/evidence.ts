@@ -1,0 +1,50 @@
+/** The end of the demo: everything comes to rest and is stopped, then what everybody saw is collected. */
+import { readdir } from 'node:fs/promises';
+import { CREDENTIAL } from './config-text.ts';
+import { readServed } from './env-file.ts';
+import { leaksIn, type Evidence } from './judge.ts';
+import type { Play } from './play.ts';
+import { DemoFailure, until } from './until.ts';
+import type { Watchman } from './watchman.ts';
+
+const REST_MS = 20_000;
+const WORKER_GRACE_MS = 12_000;
+const ALL = 1_000;
+
+export async function collect({ stage, signal }: Play, watchman: Watchman): Promise<Evidence> {
+  const { client, worker, slack, mail } = stage;
+  if (worker === null) throw new DemoFailure('There is no worker to ask.');
+  await client.pause({ scope: 'all', name: null }, { who: 'demo', why: 'the demo ends' });
+  const status = await until('Everything comes to rest', { withinMs: REST_MS, everyMs: 100, signal }, async () => {
+    const seen = await client.status();
+    return atRest(seen) ? seen : null;
+  });
+  const [rotations, audit] = await Promise.all([client.rotations({ credential: CREDENTIAL, limit: ALL }), client.verifyAudit()]);
+  const workerEnd = await worker.stop(WORKER_GRACE_MS);
+  const application = await stage.drainApplication();
+  return {
+    keys: await stage.sandbox.keys(),
+    served: await readServed(stage.envFile),
+    leftovers: (await readdir(stage.dir)).filter((name) => name.startsWith('.app.env')),
+    watched: await watchman.stop(),
+    application, rotations, audit, workerEnd,
+    currentKeyId: status.credentials.find(({ credential }) => credential === CREDENTIAL)?.currentKey?.issuerKeyId ?? null,
+    openDebts: status.debts.length,
+    messages: { slack: slack.messages.length, mail: mail.messages.length, waiting: status.figures.deliveriesWaiting, stuck: status.figures.deliveriesStuck },
+    leaks: leaksIn({
+      'the worker\'s log': stage.workerLines().join('\n'),
+      'a Slack message': JSON.stringify(slack.messages),
+      // Soft line breaks of quoted-printable would cut a key in two.
+      'a mail': mail.messages.map(({ raw }) => raw.replaceAll(/=\r?\n/g, '')).join('\n'),
+      'the control API': JSON.stringify([status, rotations]),
+    }),
+  };
+}
+
+type Status = Awaited<ReturnType<Play['stage']['client']['status']>>;
+
+/** A rotation that the pause keeps from beginning has done nothing. */
+function atRest({ credentials, debts, figures }: Status): boolean {
+  const busy = credentials.some(({ openRotation }) => openRotation !== null && openRotation.state !== 'requested');
+  return !busy && debts.length === 0 && figures.deliveriesWaiting === 0 && figures.unsealedAudit === 0;
+}

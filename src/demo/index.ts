@@ -1,0 +1,105 @@
+/** `keyturn demo`: real processes on this machine, four acts, and a verdict by what everybody but Keyturn saw. */
+import pc from 'picocolors';
+import type { Terminal } from '../cli/terminal.ts';
+import { badKey, bootstrap, killedWorker, onSchedule } from './acts.ts';
+import { collect } from './evidence.ts';
+import { judge, type Verdict } from './judge.ts';
+import { openPlay } from './play.ts';
+import { showVerdict } from './report.ts';
+import { openScreen, type Screen } from './screen.ts';
+import { setStage, type Stage } from './stage.ts';
+import { DemoFailure } from './until.ts';
+import { startWatchman, type Watchman } from './watchman.ts';
+
+export interface DemoOptions {
+  /** Ends with one JSON object as the last line of standard output; what comes before is plain. */
+  readonly json: boolean;
+  /** Where the story goes. */
+  readonly out: Terminal;
+}
+
+/** What `--json` prints last. */
+export interface DemoReport extends Verdict {
+  readonly durationMs: number;
+}
+
+/** After this the demo gives up, so that it has ended, cleaned up, within 90 seconds. */
+const LONGEST_MS = 78_000;
+const INTERRUPTED = 130;
+const LOG_LINES = 15;
+
+/** Gives the exit code: 0 when every promise was kept, 1 when not or when something did not come in time, 130 after Ctrl-C. */
+export async function runDemo({ json, out }: DemoOptions): Promise<number> {
+  const began = performance.now();
+  const screen = openScreen(json ? { interactive: false, width: out.width, line: (text) => out.line(text) } : out, json ? pc.createColors(false) : out.colors);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort(new DemoFailure('Stopped.'));
+  const tooLong = AbortSignal.timeout(LONGEST_MS);
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupt);
+  try {
+    const verdict = await perform(screen, AbortSignal.any([interrupted.signal, tooLong]));
+    if (interrupted.signal.aborted) return INTERRUPTED;
+    const report: DemoReport = { ...verdict, durationMs: Math.round(performance.now() - began) };
+    if (verdict.keysMinted > 0) showVerdict(screen, report, report.durationMs);
+    if (json) out.line(JSON.stringify(report));
+    return report.promisesBroken.length === 0 ? 0 : 1;
+  } finally {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupt);
+  }
+}
+
+async function perform(screen: Screen, signal: AbortSignal): Promise<Verdict> {
+  let [stage, watchman]: [Stage | null, Watchman | null] = [null, null];
+  try {
+    screen.title('Keyturn demo', 'One credential, rotated for real: processes, a ledger, an API and an application, all on this machine and gone afterwards.');
+    stage = await setStage(signal);
+    watchman = startWatchman(stage.envFile, stage.sandbox);
+    introduce(screen, stage);
+    const play = openPlay(stage, screen, signal);
+    for (const act of [bootstrap, onSchedule, badKey, killedWorker]) await act(play);
+    return judge(await collect(play, watchman));
+  } catch (error) {
+    return await unfinished(screen, stage, error);
+  } finally {
+    await watchman?.stop();
+    await stage?.stopAll();
+  }
+}
+
+const place = (url: string): string => new URL(url).host;
+
+function introduce(screen: Screen, stage: Stage): void {
+  screen.cast('HyperMemory', 'a sandbox that speaks its API', place(stage.sandboxUrl));
+  screen.cast('application', 'calls it without pause, by app.env', place(stage.applicationUrl));
+  screen.cast('Slack', 'a catcher of messages', place(stage.slack.url));
+  screen.cast('mail', 'a catcher of mail', `${stage.mail.host}:${stage.mail.port}`);
+  screen.cast('worker', 'keyturn up, with its ledger and queue embedded', 'starts in act 1');
+}
+
+/** What can be said when the story did not reach its end: why, and the figures so far. */
+async function unfinished(screen: Screen, stage: Stage | null, error: unknown): Promise<Verdict> {
+  const why = whyOf(error);
+  screen.blank();
+  screen.event('bad', 'demo', why.split('\n', 1)[0] ?? '');
+  for (const line of why.split('\n').slice(1)) screen.line(line);
+  const log = stage?.workerLines().slice(-LOG_LINES) ?? [];
+  if (log.length > 0) screen.line(`   The worker's last ${log.length} lines:\n${log.map((line) => `     ${line}`).join('\n')}`);
+  const [keys, application] = [await stage?.sandbox.keys().catch(() => []) ?? [], await stage?.application().catch(() => null)];
+  const [slackMessages, mails] = [stage?.slack.messages.length ?? 0, stage?.mail.messages.length ?? 0];
+  return {
+    keysMinted: keys.length,
+    keysLive: keys.filter((key) => key.status === 'active').length,
+    applicationRequests: application?.requests ?? 0,
+    applicationFailures: application?.failures ?? 0,
+    messagesDelivered: slackMessages + mails,
+    slackMessages, mails,
+    rotations: {}, longestRotationMs: 0,
+    promisesKept: [],
+    promisesBroken: [`The demo reaches its end: ${why.split('\n', 1)[0] ?? ''}`],
+  };
+}
+
+function whyOf(error: unknown): string {
+  if (error instanceof DOMException && error.name === 'TimeoutError') return `The demo took longer than ${LONGEST_MS / 1_000} s, so it was stopped.`;
+  return error instanceof Error ? error.message : String(error);
+}

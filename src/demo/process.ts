@@ -1,0 +1,70 @@
+/** The demo's child processes: started from this clone, their output kept, never outliving the demo. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
+
+const KEPT_LINES = 4_000;
+
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  /** True from its end on, whatever ended it. */
+  readonly ended: boolean;
+  /** Null while it runs; `exit code 1` or `SIGKILL` afterwards. */
+  readonly end: string | null;
+  /** What it wrote, standard output and error alike, oldest first. */
+  readonly lines: readonly string[];
+  /** The first message over IPC that it sent. */
+  readonly message: unknown;
+  kill(signal: NodeJS.Signals): void;
+  /** Asks it to end, and kills it when it has not after `graceMs`. Gives how it ended. */
+  stop(graceMs: number): Promise<string>;
+}
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly module: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+/** `fork` for its IPC channel: a child that listens to it learns of this process's death. */
+export function startChild({ name, module, args, env, cwd }: ChildOptions): Child {
+  const child = fork(module, [...args], { cwd, env, execArgv: [], silent: true });
+  const lines: string[] = [];
+  const state: { end: string | null; message: unknown } = { end: null, message: undefined };
+  const ended = new Promise<string>((resolve) => {
+    const over = (how: string): void => resolve((state.end ??= how));
+    child.once('exit', (code, signal) => over(signal ?? `exit code ${code ?? 'unknown'}`));
+    child.once('error', (error) => over(error.message));
+  });
+  child.once('message', (message) => (state.message = message));
+  keepLines(child, lines);
+  return {
+    name,
+    pid: child.pid ?? 0,
+    get ended() { return state.end !== null; },
+    get end() { return state.end; },
+    lines,
+    get message() { return state.message; },
+    kill: (signal) => void child.kill(signal),
+    async stop(graceMs) {
+      if (state.end !== null) return state.end;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      return await ended.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+function keepLines(child: ChildProcess, lines: string[]): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = '';
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      lines.push(...parts.map((line) => stripVTControlCharacters(line)));
+      lines.splice(0, lines.length - KEPT_LINES);
+    });
+  }
+}

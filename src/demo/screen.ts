@@ -1,0 +1,74 @@
+/** What people see while the demo runs: acts, steps, remarks. Plain lines where no terminal is. */
+import { clean } from '../cli/clean.ts';
+import { wrap, type Colors, type Terminal } from '../cli/terminal.ts';
+
+export interface Screen {
+  title(text: string, below: string): void;
+  act(number: number, title: string, story: string): void;
+  /** One of the things that run: its name, what it is, where. */
+  cast(name: string, what: string, where: string): void;
+  /** A step of a rotation: when (milliseconds since it was requested), state, sentence. */
+  step(atMs: number, state: string, message: string): void;
+  /** Something that happened beside the rotation. */
+  event(tone: Tone, who: string, text: string): void;
+  blank(): void;
+  line(text: string): void;
+  readonly colors: Colors;
+  readonly width: number;
+}
+
+export type Tone = 'good' | 'bad' | 'note' | 'message';
+
+const WIDEST = 110;
+const STATE_WIDTH = 12;
+const TIME_WIDTH = 7;
+const INDENT = 3;
+
+const STATE_PAINT: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'magenta'>> = {
+  done: 'green', rolled_back: 'yellow', aborted: 'yellow', rolling_back: 'red', aborting: 'red', blocked: 'red', promoting: 'magenta', draining: 'yellow', revoking: 'yellow',
+};
+const TONES = { good: ['✔', 'green'], bad: ['✘', 'red'], note: ['•', 'cyan'], message: ['✉', 'blue'] } as const satisfies Record<Tone, readonly [string, string]>;
+
+const asItIs = (line: string): string => line;
+
+export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>, colors: Colors): Screen {
+  const width = Math.min(WIDEST, out.width);
+  const pad = ' '.repeat(INDENT);
+  /** A first part and the text beside it, wrapped under itself. `shown` is the first part with its colours. */
+  const beside = (plain: string, shown: string, text: string, paint: (line: string) => string): void => {
+    const room = Math.max(24, width - INDENT - plain.length);
+    const [first = '', ...rest] = out.interactive ? wrap(clean(text), room) : [clean(text)];
+    out.line(pad + shown + paint(first));
+    for (const line of rest) out.line(pad + ' '.repeat(plain.length) + paint(line));
+  };
+  return {
+    colors,
+    width,
+    title(text, below) {
+      out.line(`\n${colors.bold(colors.cyan(text))}`);
+      for (const line of wrap(below, width)) out.line(colors.dim(line));
+      out.line('');
+    },
+    act(number, title, story) {
+      const head = ` Act ${number}  ${title} `;
+      out.line(`\n${colors.bold(colors.inverse(head))}${colors.dim('─'.repeat(Math.max(0, width - head.length)))}`);
+      for (const line of wrap(story, width - INDENT)) out.line(pad + colors.dim(line));
+    },
+    cast(name, what, where) {
+      out.line(`${pad}${colors.bold(name.padEnd(13))}${what.padEnd(46)}${colors.dim(where)}`);
+    },
+    step(atMs, state, message) {
+      const time = `${(atMs / 1_000).toFixed(1)}s`.padStart(TIME_WIDTH);
+      const plain = `${time}  ${clean(state).padEnd(STATE_WIDTH)}  `;
+      const paint = colors[STATE_PAINT[state] ?? 'cyan'];
+      beside(plain, `${colors.dim(time)}  ${paint(clean(state).padEnd(STATE_WIDTH))}  `, message, asItIs);
+    },
+    event(tone, who, text) {
+      const [mark, color] = TONES[tone];
+      const label = who.padEnd(STATE_WIDTH);
+      beside(`${' '.repeat(TIME_WIDTH - 1)}${mark}  ${label}  `, `${' '.repeat(TIME_WIDTH - 1)}${colors[color](mark)}  ${colors.bold(label)}  `, text, asItIs);
+    },
+    blank: () => out.line(''),
+    line: (text) => out.line(text),
+  };
+}
