@@ -39,7 +39,7 @@ function tell({ out }: Cli, findings: readonly Finding[]): void {
   const subjectWidth = Math.max(0, ...findings.map((finding) => finding.subject.length));
   for (const finding of findings) {
     const lead = `  ${clean(finding.subject).padEnd(subjectWidth)}  `;
-    const body = wrap(clean(`${finding.name}: ${finding.message}`), out.width - lead.length);
+    const body = wrap(clean(finding.name === '' ? finding.message : `${finding.name}: ${finding.message}`), out.width - lead.length);
     out.line(`${MARKS[finding.level](out.colors)} ${out.colors.dim(lead.slice(2))}${body[0] ?? ''}`);
     for (const line of body.slice(1)) out.line(`${' '.repeat(lead.length)}${line}`);
   }
