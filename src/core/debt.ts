@@ -1,7 +1,8 @@
 import type { DebtCause } from './vocabulary.ts';
 
 /** What one place says about the key that is to die. */
-export type Exposure = 'clear' | 'current' | 'backup' | 'leftover' | 'unreadable';
+/** `missing`: it held a value and is empty now, as a volume that is not mounted: no proof of what applications read. */
+export type Exposure = 'clear' | 'current' | 'backup' | 'leftover' | 'unreadable' | 'missing';
 
 export interface DebtFacts {
   readonly cause: DebtCause;
@@ -27,6 +28,8 @@ export function decideDebt(facts: DebtFacts): DebtDecision {
   if (serving !== undefined) return refuse(`${serving.describe} serves it as current`);
   const silent = facts.places.find((p) => p.exposure === 'unreadable');
   if (silent !== undefined) return refuse(`${silent.describe} cannot be read: ${silent.detail}`);
+  const missing = facts.places.find((p) => p.exposure === 'missing');
+  if (missing !== undefined) return refuse(`${missing.describe} held a value before and is gone or empty now`);
   const left = facts.places.some((p) => p.exposure === 'backup' || p.exposure === 'leftover');
   return left ? { do: 'retire' } : { do: 'revoke' };
 }

@@ -31,6 +31,8 @@ export interface Notes {
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
   /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */
   readonly quiet?: { readonly base: string; readonly watermark: string };
+  /** Places that held nothing when it began. Any other place that is found empty later is not read back, it is missing. */
+  readonly emptyBefore?: readonly string[];
   /** Why it turned back. */
   readonly failure?: { readonly reason: string; readonly message: string };
   /** Reasons of which people were told already. */
@@ -83,6 +85,8 @@ export interface Facts {
     readonly problems: readonly Problem[];
     /** What the issuer says of room for another key. */
     readonly slots: { readonly liveKeys: number; readonly limit: number | null } | null;
+    /** Ids of places that hold nothing. */
+    readonly empty: readonly string[];
   };
   readonly minted?: {
     /** Live keys listed under the attempt's name; null when the issuer could not be asked. */

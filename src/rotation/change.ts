@@ -45,7 +45,10 @@ function leavesStores(to: RotationState): boolean {
 }
 
 async function notesFor(turn: Turn, facts: Facts, to: RotationState, decision: Decision): Promise<Partial<Notes>> {
-  if (to === 'creating') return await nextAttempt(turn, facts, facts.rotation.state === 'staged');
+  if (to === 'creating') {
+    const emptyBefore = facts.preflight === undefined ? {} : { emptyBefore: facts.preflight.empty };
+    return { ...emptyBefore, ...(await nextAttempt(turn, facts, facts.rotation.state === 'staged')) };
+  }
   if (to === 'aborting' || to === 'rolling_back') return { failure: { reason: decision.reason, message: decision.message } };
   return {};
 }

@@ -2,12 +2,13 @@
 import { debtOverdue } from '../alerts/notices.ts';
 import { decideDebt, debtRetryMs, isUnconditional, type DebtFacts, type Exposure } from '../core/debt.ts';
 import { describeError, KeyturnError } from '../core/errors.ts';
+import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { RevocationDebt } from '../core/vocabulary.ts';
 import type { Change } from '../ports/ledger.ts';
 import type { StoreSlot } from '../ports/store.ts';
 import { LONGEST_EFFECT_MS, type Engine, type Place } from './engine.ts';
-import { readPlaces, type ReadPlace } from './evidence.ts';
+import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
 
 const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
 const ROUNDS = 3;
@@ -59,13 +60,28 @@ async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readon
 }
 
 async function factsOf(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[]): Promise<DebtFacts> {
+  const emptyBefore = await placesEmptyBefore(engine, debt);
   const key = (await engine.ledger.keysOf(debt.credential)).find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
   return {
     cause: debt.cause,
     proven: key?.proven ?? true,
     currentInLedger: key?.state === 'current',
-    places: reads.map((read) => ({ describe: read.place.store.describe, exposure: exposure(engine, debt, read), detail: read.error })),
+    places: reads.map((read) => ({ describe: read.place.store.describe, exposure: isMissing(read, debt, emptyBefore) ? 'missing' : exposure(engine, debt, read), detail: read.error })),
   };
+}
+
+/** Null where emptiness says nothing: the key was never promoted, or no rotation remembers. */
+async function placesEmptyBefore(engine: Engine, debt: RevocationDebt): Promise<ReadonlySet<string> | null> {
+  if (debt.rotationId === null || !['superseded', 'rolled_back'].includes(debt.cause)) return null;
+  const rotation = await engine.ledger.rotation(debt.rotationId);
+  const { emptyBefore } = (rotation?.notes ?? {}) as Notes;
+  const others = rotation?.plan.places.every((place) => emptyBefore?.includes(place.id)) === true;
+  return emptyBefore === undefined || others ? null : new Set(emptyBefore);
+}
+
+function isMissing({ place, view }: ReadPlace, debt: RevocationDebt, emptyBefore: ReadonlySet<string> | null): boolean {
+  if (view === null || emptyBefore === null || currentOf(view) !== undefined) return false;
+  return debt.cause === 'superseded' || !emptyBefore.has(place.id);
 }
 
 /** `history` counts only for a key that was never good: applications were never meant to find it anywhere. */

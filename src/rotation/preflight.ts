@@ -23,6 +23,8 @@ export interface Proof {
   readonly slots: { readonly liveKeys: number; readonly limit: number | null } | null;
   /** Null when unknown or when there is no old key. */
   readonly oldKeyAlive: boolean | null;
+  /** Ids of places that hold nothing. */
+  readonly empty: readonly string[];
 }
 
 export async function prove(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<Proof> {
@@ -36,6 +38,7 @@ export async function prove(engine: Engine, plugins: Plugins, signal: AbortSigna
     problems: [...debts, ...issuer.problems, ...slotProblems(issuer, request), ...stores.problems, ...current.problems],
     slots: issuer.account === null ? null : { liveKeys: issuer.account.liveKeys, limit: issuer.account.keyLimit },
     oldKeyAlive: current.alive,
+    empty: stores.empty,
   };
 }
 
@@ -80,14 +83,15 @@ function slotProblems({ account, keys }: IssuerAnswer, { plan, oldKey }: ProofRe
   }];
 }
 
-async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<{ reads: readonly ReadPlace[]; problems: readonly Problem[] }> {
+async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<{ reads: readonly ReadPlace[]; empty: readonly string[]; problems: readonly Problem[] }> {
   const [reads, probes, keys] = await Promise.all([
     readPlaces(plugins.places, signal),
     Promise.all(plugins.places.map((place) => probeProblems(place.store, signal))),
     engine.ledger.keysOf(request.plan.credential),
   ]);
   const prints = knownPrints(null, request.oldKey, keys);
-  const problems = placeFacts(reads, prints, engine.fingerprint).flatMap((fact): Problem[] => {
+  const facts = placeFacts(reads, prints, engine.fingerprint);
+  const problems = facts.flatMap((fact): Problem[] => {
     if (fact.serving === 'unreadable') return [{ code: 'store_unreadable', message: `${fact.describe} cannot be read: ${fact.detail}`, todo: '' }];
     if (fact.serving !== 'foreign') return [];
     return [{
@@ -96,7 +100,8 @@ async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal,
       todo: `Bind it with \`keyturn adopt ${request.plan.credential} --key-id <id>\`, or put the right key back with \`keyturn publish ${request.plan.credential}\`.`,
     }];
   });
-  return { reads, problems: [...probes.flat(), ...problems] };
+  const empty = facts.filter((fact) => fact.serving === 'empty').map((fact) => fact.id);
+  return { reads, empty, problems: [...probes.flat(), ...problems] };
 }
 
 async function probeProblems(store: Plugins['places'][number]['store'], signal: AbortSignal): Promise<readonly Problem[]> {

@@ -52,7 +52,7 @@ const notes = fc.record(
 const sections = fc.record(
   {
     gate: fc.record({ pausedBy: fc.option(fc.constant('alice')), windowOpensInMs: fc.option(fc.nat(1000)) }),
-    preflight: fc.record({ problems: fc.array(problem, { maxLength: 2 }), slots: fc.constant(null) }),
+    preflight: fc.record({ problems: fc.array(problem, { maxLength: 2 }), slots: fc.constant(null), empty: fc.constant([]) }),
     minted: fc.record({
       listed: fc.option(fc.array(fc.record({ id: fc.constant('id2'), name: fc.constant('n'), prefix: fc.constant('hm_live_'), scopes: fc.constant([]) }), { maxLength: 2 })),
       staged: fc.constantFrom('present', 'absent', 'unreadable'), fingerprint: fc.constant(null), lookUntil: date, detail: fc.constant(''),

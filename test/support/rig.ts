@@ -2,7 +2,7 @@
  * A whole Keyturn in this process, on real services: sandbox, moto, an application's health endpoint, Slack and mail
  * catchers, ledger and queue of a runtime. Judged by what the sandbox and the stores saw, not by Keyturn's own ledger.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -90,6 +90,8 @@ export interface Rig {
   readonly running: RunningRuntime;
   /** Every log line so far. */
   readonly lines: readonly string[];
+  /** Called with each log line as it is written, before the worker goes on. */
+  readonly listeners: Set<(line: string) => void>;
   envFile(credential: string): string;
   secretId(credential: string): string;
   /** Requests a rotation and waits until it ends, or is `state`. */
@@ -106,20 +108,26 @@ const INTERVALS = { sweep: '250ms', debts: '500ms', inventory: '1h', deliver: '5
 export async function openRig(runtime: Runtime, around: Surroundings, options: RigOptions): Promise<Rig> {
   const running = await runtime.start();
   const directory = mkdtempSync(join(tmpdir(), 'keyturn-rig-'));
+  mkdirSync(join(directory, 'app'));
   const configPath = join(directory, 'keyturn.yaml');
   writeFileSync(configPath, stringify(configuration(around, directory, running.dataDir, options)));
   const lines: string[] = [];
+  const listeners = new Set<(line: string) => void>();
+  const write = (line: string): void => {
+    lines.push(line);
+    for (const listener of listeners) listener(line);
+  };
   const apps: App[] = [];
   const start = async (): Promise<App> => {
-    const app = await openWorker(configPath, running, lines);
+    const app = await openWorker(configPath, running, write);
     apps.push(app);
     if (options.jobs !== false) await app.start(jobDefinitions(app.work, app.intervals));
     return app;
   };
   const app = await start();
-  const envFile = (credential: string): string => join(directory, `${credential}.env`);
+  const envFile = (credential: string): string => join(directory, 'app', `${credential}.env`);
   return {
-    app, directory, running, lines, envFile, secretId: (credential) => options.credentials[credential]?.secretId ?? `${directory.split('-').pop()}/${credential}`,
+    app, directory, running, lines, listeners, envFile, secretId: (credential) => options.credentials[credential]?.secretId ?? `${directory.split('-').pop()}/${credential}`,
     rotate: (credential, until) => rotate(app, credential, until),
     reached: (credential, ...states) => reached(app, credential, states),
     another: start,
@@ -131,9 +139,9 @@ export async function openRig(runtime: Runtime, around: Surroundings, options: R
   };
 }
 
-async function openWorker(configPath: string, running: RunningRuntime, lines: string[]): Promise<App> {
+async function openWorker(configPath: string, running: RunningRuntime, write: (line: string) => void): Promise<App> {
   const holder = await createConfigHolder(configPath);
-  const log = createLogger({ level: 'debug', destination: { write: (line) => void lines.push(line) } });
+  const log = createLogger({ level: 'debug', destination: { write } });
   const secret = (url: string | undefined): Secret | null => (url === undefined ? null : new Secret(url));
   return await openApp({ holder, environment: { databaseUrl: secret(running.databaseUrl), redisUrl: secret(running.redisUrl) }, log });
 }
@@ -143,7 +151,7 @@ function configuration(around: Surroundings, directory: string, dataDir: string,
     (spec.places ?? ['env']).map((place, n) => ({
       store: place === 'env' ? 'env' : 'aws',
       ...(n === 0 ? { record: true } : {}),
-      ...(place === 'env' ? { path: join(directory, `${name}.env`) } : { secretId: spec.secretId ?? `${directory.split('-').pop()}/${name}` }),
+      ...(place === 'env' ? { path: join(directory, 'app', `${name}.env`) } : { secretId: spec.secretId ?? `${directory.split('-').pop()}/${name}` }),
       ...(place === 'aws-field' ? { field: name } : {}),
     }));
   const specs = Object.entries(options.credentials);

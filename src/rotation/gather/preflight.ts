@@ -10,5 +10,5 @@ export const gatherPreflight: Gatherer = async (turn, base) => {
     rotationId: base.rotation.id,
     forwardOnly: revokedFirst,
   });
-  return { preflight: { problems: report.problems, slots: report.slots }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
+  return { preflight: { problems: report.problems, slots: report.slots, empty: report.empty }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
 };

@@ -5,12 +5,19 @@ import { knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence
 import type { Gatherer } from './index.ts';
 
 /** What every place of the rotation holds and serves right now. */
-export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'newKey' | 'oldKey'>): Promise<{ reads: readonly ReadPlace[]; places: readonly PlaceFact[] }> {
+export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'newKey' | 'oldKey' | 'notes'>): Promise<{ reads: readonly ReadPlace[]; places: readonly PlaceFact[] }> {
   const { engine, plugins } = turn;
   const keys = await engine.ledger.keysOf(base.rotation.credential);
   const longest = Math.max(...plugins.places.map((p) => p.store.callTimeoutMs));
   const reads = await bounded(turn, longest, (signal) => readPlaces(plugins.places, signal));
-  return { reads, places: placeFacts(reads, knownPrints(base.newKey, base.oldKey, keys), engine.fingerprint) };
+  const facts = placeFacts(reads, knownPrints(base.newKey, base.oldKey, keys), engine.fingerprint);
+  return { reads, places: facts.map((fact) => orMissing(fact, base)) };
+}
+
+/** A place that held something and is empty now (a volume that is not mounted) proves nothing about what applications read. */
+function orMissing(fact: PlaceFact, { notes, oldKey }: Pick<Facts, 'notes' | 'oldKey'>): PlaceFact {
+  if (fact.serving !== 'empty' || oldKey === null || notes.emptyBefore === undefined || notes.emptyBefore.includes(fact.id)) return fact;
+  return { ...fact, serving: 'unreadable', detail: 'it held a value before and is gone or empty now' };
 }
 
 /** Whether the issuer still lists the old key as live; null when it does not answer. Asked by list, never by using the key. */
