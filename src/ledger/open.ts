@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import type { Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
@@ -11,6 +12,9 @@ import { migrateLedger, requireMigrated } from './migrate.ts';
 import type { SqlPool } from './pool.ts';
 import type { Db } from './sql.ts';
 import type { Tables } from './tables.ts';
+
+/** How long closing waits for connections that somebody still holds; the process ends soon after. */
+const END_WITHIN_MS = 5_000;
 
 export interface LedgerOptions {
   /** PostgreSQL's URL; without it PGlite runs in `<dataDir>/ledger`. */
@@ -78,7 +82,7 @@ async function openPool({ databaseUrl, dataDir, poolSize }: LedgerOptions): Prom
     const { postgresPool } = await import('./postgres.ts');
     const pool = postgresPool(databaseUrl, poolSize);
     let ended: Promise<void> | null = null;
-    return { kind: 'postgres', pool, lock: null, sync: async () => undefined, close: () => (ended ??= pool.end()) };
+    return { kind: 'postgres', pool, lock: null, sync: async () => undefined, close: () => (ended ??= end(pool)) };
   }
   const lock = lockDataDir(dataDir);
   try {
@@ -91,4 +95,8 @@ async function openPool({ databaseUrl, dataDir, poolSize }: LedgerOptions): Prom
     lock.release();
     throw error;
   }
+}
+
+async function end(pool: SqlPool): Promise<void> {
+  await Promise.race([pool.end(), sleep(END_WITHIN_MS, undefined, { ref: false })]);
 }

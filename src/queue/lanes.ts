@@ -120,11 +120,17 @@ export class LaneQueues implements Queue {
     return this.#closed;
   }
 
+  /** Leaves jobs that do not end to themselves, without the connections that they hold. */
+  async #letGo(error: Error): Promise<void> {
+    this.#events.error(error, 'close');
+    await within(ABORT_GRACE_MS, Promise.allSettled(this.#workers.map((worker) => worker.disconnect()))).catch(() => undefined);
+  }
+
   async #close(deadlineMs: number): Promise<void> {
     clearInterval(this.#reassert);
     const drained = Promise.all(this.#workers.map((worker) => worker.close()));
     await within(deadlineMs, drained).catch(() => this.#stopping.abort(new Error('Keyturn is shutting down')));
-    await within(ABORT_GRACE_MS, drained).catch((error: unknown) => this.#events.error(asError(error), 'close'));
+    await within(ABORT_GRACE_MS, drained).catch((error: unknown) => this.#letGo(asError(error)));
     const queues = Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
     await within(ABORT_GRACE_MS, queues).catch(() => undefined);
     await this.#backend.close();

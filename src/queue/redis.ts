@@ -4,7 +4,7 @@ import { KeyturnError } from '../core/errors.ts';
 import { JOB_OPTIONS, STREAMS, type LaneQueue, type QueueBackend } from './backend.ts';
 import { within } from './within.ts';
 
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 5_000;
 const QUIT_WITHIN_MS = 1_000;
 const RETRY_AT_MOST_MS = 2_000;
 

@@ -3,6 +3,8 @@ import { Secret } from '../../src/core/secret.ts';
 import { RUNTIMES, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
 import { ACTOR, asked, created, twoWorkers } from './fixtures.ts';
 
+const entry = (n: number, credential: string | null = null) => ({ type: 'test', actor: ACTOR, credential, rotationId: null, keyId: null, detail: { n, z: { b: 1, a: [2, null] } } });
+
 describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   let open: OpenRuntime;
   let start: string;
@@ -15,8 +17,6 @@ describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   beforeEach(async () => {
     await tamper('truncate keyturn.audit', `insert into keyturn.meta values ('audit.head', '${start}') on conflict (key) do update set value = excluded.value`);
   });
-
-  const entry = (n: number, credential: string | null = null) => ({ type: 'test', actor: ACTOR, credential, rotationId: null, keyId: null, detail: { n, z: { b: 1, a: [2, null] } } });
 
   async function written(count: number): Promise<void> {
     for (let n = 1; n <= count; n += 1) await open.ledger.audit(entry(n));

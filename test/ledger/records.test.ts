@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { RUNTIMES, advanceClock, openRuntime, setClock, type OpenRuntime } from '../support/runtimes.ts';
 import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, planOf, twoWorkers } from './fixtures.ts';
 
+const names = (list: readonly { readonly name: string }[]) => list.map((credential) => credential.name);
+
 describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
   let open: OpenRuntime;
   beforeAll(async () => {
@@ -10,8 +12,6 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
   afterAll(() => open.close());
 
   describe('credentials', () => {
-    const names = (list: readonly { name: string }[]) => list.map((c) => c.name);
-
     test('what is declared is due until somebody says when, and again when its plan changes', async () => {
       const { ledger } = open;
       const [a, b, c] = [fresh('due'), fresh('due'), fresh('due')];

@@ -16,7 +16,7 @@ export function dockerAnswers(): Promise<boolean> {
 export interface Container {
   readonly host: string;
   readonly port: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts an image (pulled when missing); its reaper removes it when this process has ended. Null when it cannot start. */

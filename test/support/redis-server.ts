@@ -5,7 +5,7 @@ import { freePort, onPath, until } from './processes.ts';
 
 export interface RedisServer {
   readonly url: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A Redis of one's own, empty, without persistence. */

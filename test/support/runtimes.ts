@@ -7,26 +7,24 @@ import { cpSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
 import { openEmbedded } from '../../src/ledger/embedded.ts';
-import { openLedger, type SqlPool } from '../../src/ledger/index.ts';
+import type { SqlPool } from '../../src/ledger/index.ts';
 import { migrateLedger } from '../../src/ledger/migrate.ts';
 import { kyselyOver } from '../../src/ledger/open.ts';
 import { postgresPool } from '../../src/ledger/postgres.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
-import type { Queue } from '../../src/ports/queue.ts';
 import { openQueue, type QueueOptions } from '../../src/queue/index.ts';
 import { dockerAnswers } from './containers.ts';
 import { onceARun } from './once-a-run.ts';
+import { openOn, type Opened } from './open.ts';
 import { createDatabase, databaseUrl, dropDatabase, postgresBinaries, postgresServer } from './postgres-server.ts';
 import { onPath } from './processes.ts';
 import { startRedis } from './redis-server.ts';
 import { runDirectory } from './run-directory.ts';
 
 export { advanceClock, setClock } from './clock.ts';
+export { ROOT_KEY, openOn } from './open.ts';
 
-/** The root key of every ledger that tests open. */
-export const ROOT_KEY = new Secret('root-key-of-the-tests-0123456789abcdef');
 const TEMPLATE_DATABASE = 'keyturn_template';
 
 export interface RunningRuntime {
@@ -34,7 +32,7 @@ export interface RunningRuntime {
   readonly databaseUrl?: string;
   readonly redisUrl?: string;
   readonly dataDir: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export interface Runtime {
@@ -113,14 +111,7 @@ async function migrateBoth(pool: SqlPool, kind: Ledger['kind']): Promise<void> {
   await queue.close(0);
 }
 
-export interface OpenRuntime {
-  readonly ledger: Ledger;
-  readonly pool: SqlPool;
-  readonly queue: Queue;
-  readonly running: RunningRuntime;
-  /** Closes queue and ledger, and stops the services if this call started them. */
-  close(): Promise<void>;
-}
+export type OpenRuntime = Opened<RunningRuntime>;
 
 /** Starts a runtime and opens a ledger and a queue on it. */
 export async function openRuntime(runtime: Runtime, queueOptions: Partial<QueueOptions> = {}): Promise<OpenRuntime> {
@@ -131,18 +122,6 @@ export async function openRuntime(runtime: Runtime, queueOptions: Partial<QueueO
     await running.stop();
   };
   return { ...opened, close };
-}
-
-/** Opens a ledger and a queue, as one more worker, on services that run already. */
-export async function openOn(running: RunningRuntime, queueOptions: Partial<QueueOptions> = {}): Promise<OpenRuntime> {
-  const { databaseUrl: url, redisUrl, dataDir } = running;
-  const { ledger, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(url === undefined ? {} : { databaseUrl: url }) });
-  const queue = await openQueue({ pool, kind: ledger.kind, ...(redisUrl === undefined ? {} : { redisUrl }), ...queueOptions });
-  const close = async (): Promise<void> => {
-    await queue.close(2_000);
-    await ledger.close();
-  };
-  return { ledger, pool, queue, running, close };
 }
 
 async function missingFor(name: Runtime['name']): Promise<string | null> {
