@@ -80,6 +80,8 @@ export interface RigOptions {
   readonly sections?: Readonly<Record<string, unknown>>;
   /** False: nothing runs by itself; the test calls `app.work`. */
   readonly jobs?: boolean;
+  /** Called before the worker starts, to put something into the stores. */
+  readonly before?: (envFile: (credential: string) => string) => void;
 }
 
 export const QUICK = { overlap: '0s', quiet: '0s', deadlines: { verify: '3s', promote: '4s', confirm: '4s', stuck: '30s', retry: '1h' } };
@@ -124,8 +126,9 @@ export async function openRig(runtime: Runtime, around: Surroundings, options: R
     if (options.jobs !== false) await app.start(jobDefinitions(app.work, app.intervals));
     return app;
   };
-  const app = await start();
   const envFile = (credential: string): string => join(directory, 'app', `${credential}.env`);
+  options.before?.(envFile);
+  const app = await start();
   return {
     app, directory, running, lines, listeners, envFile, secretId: (credential) => options.credentials[credential]?.secretId ?? `${directory.split('-').pop()}/${credential}`,
     rotate: (credential, until) => rotate(app, credential, until),
