@@ -1,7 +1,7 @@
 /** The four acts: what is done, and what must come of it before the next may begin. */
 import type { FaultRule } from '../sandbox/index.ts';
 import { CREDENTIAL } from './config-text.ts';
-import { expectState, freshKey, nameOf, ROTATION_MS, showApplication, showKeys, showMessages, SOON_MS, type Play } from './play.ts';
+import { ends, freshKey, nameOf, nextRotation, ROTATION_MS, showApplication, showKeys, showMessages, SOON_MS, type Play } from './play.ts';
 import { DemoFailure, until } from './until.ts';
 
 export async function bootstrap(play: Play): Promise<void> {
@@ -10,8 +10,9 @@ export async function bootstrap(play: Play): Promise<void> {
   const began = performance.now();
   const worker = await stage.startWorker(signal);
   screen.event('note', 'worker', `keyturn up (process ${worker.pid}) answers after ${seconds(performance.now() - began)}.`);
+  screen.shorten(`${CREDENTIAL}-kt-${(await stage.client.status()).installation}-`, '…');
   const first = await follower.next(SOON_MS);
-  expectState(await follower.follow(first.id, ROTATION_MS), 'done');
+  ends(play, await follower.follow(first.id, ROTATION_MS), 'done');
   await showApplication(play, 'Has its first key and calls without pause.');
   await showMessages(play);
 }
@@ -19,8 +20,8 @@ export async function bootstrap(play: Play): Promise<void> {
 export async function onSchedule(play: Play): Promise<void> {
   const { screen, follower } = play;
   screen.act(2, 'A rotation on schedule', 'The policy replaces the key every 8 seconds (where you work: every 30 days) and lets old and new live side by side for 2.');
-  const rotation = await follower.next(SOON_MS * 2);
-  expectState(await follower.follow(rotation.id, ROTATION_MS), 'done');
+  const rotation = await nextRotation(play);
+  ends(play, await follower.follow(rotation.id, ROTATION_MS), 'done');
   await showKeys(play);
   await showApplication(play, 'Noticed nothing.');
   await showMessages(play);
@@ -35,15 +36,16 @@ export async function badKey(play: Play): Promise<void> {
   screen.act(3, 'A bad key', 'The next key passes Keyturn\'s own checks, but one of HyperMemory\'s servers refuses it: only the application can find out.');
   const known = await stage.sandbox.keys();
   await stage.sandbox.setFaults([SLOW_ANSWER]);
-  const rotation = await follower.next(SOON_MS * 2);
+  const rotation = await nextRotation(play);
   const trap = async (): Promise<void> => {
     const { name } = await freshKey(play, known, SOON_MS);
     await stage.sandbox.setFaults([{ name: REFUSAL, match: { path: '/api/v1/memory/update', keyName: name }, effect: { kind: 'status', status: 401, body: { detail: 'Invalid API key' } } }]);
     await until('The application turns red', { withinMs: SOON_MS, signal }, async () => ((await stage.application()).using === 'backup' ? true : null));
+    await until('Its promotion is shown', { withinMs: SOON_MS, signal }, () => (follower.reached(rotation.id, 'confirmed') ? true : null));
     screen.event('bad', 'application', '401 for the new key. It falls back to the backup key in app.env and goes on, and /healthz turns red.');
   };
   const [ended] = await Promise.all([follower.follow(rotation.id, ROTATION_MS), trap()]);
-  expectState(ended, 'rolled_back');
+  ends(play, ended, 'rolled_back');
   await stage.sandbox.setFaults([]);
   await showKeys(play);
   await showApplication(play, 'Green again, on the old key.');
@@ -58,7 +60,7 @@ export async function killedWorker(play: Play): Promise<void> {
   screen.act(4, 'The worker is killed at the worst moment', 'HyperMemory has made the key, its answer is still under way, and the worker dies. The key\'s value is lost, the key is alive: an orphan.');
   const known = await stage.sandbox.keys();
   await stage.sandbox.setFaults([LOST_ANSWER]);
-  const rotation = await follower.next(SOON_MS * 2);
+  const rotation = await nextRotation(play);
   await follower.follow(rotation.id, SOON_MS, (state) => state === 'creating');
   const orphan = await freshKey(play, known, SOON_MS);
   await killWorker(play);
@@ -67,7 +69,7 @@ export async function killedWorker(play: Play): Promise<void> {
   const began = performance.now();
   const worker = await stage.startWorker(signal);
   screen.event('note', 'worker', `Started again (process ${worker.pid}), answers after ${seconds(performance.now() - began)}.`);
-  expectState(await follower.follow(rotation.id, ROTATION_MS), 'done');
+  ends(play, await follower.follow(rotation.id, ROTATION_MS), 'done');
   const after = (await stage.sandbox.keys()).find((key) => key.id === orphan.id);
   screen.event(after?.status === 'revoked' ? 'good' : 'bad', 'HyperMemory', `The orphan ${nameOf(orphan)} is ${after?.status ?? 'unknown'}; it was used ${after?.requests ?? 0} times.`);
   await showKeys(play);

@@ -30,7 +30,7 @@ export async function collect({ stage, signal }: Play, watchman: Watchman): Prom
     application, rotations, audit, workerEnd,
     currentKeyId: status.credentials.find(({ credential }) => credential === CREDENTIAL)?.currentKey?.issuerKeyId ?? null,
     openDebts: status.debts.length,
-    messages: { slack: slack.messages.length, mail: mail.messages.length, waiting: status.figures.deliveriesWaiting, stuck: status.figures.deliveriesStuck },
+    messages: { slack: slack.messages.map(({ text }) => text), mail: mail.messages.map(({ subject }) => subject), waiting: status.figures.deliveriesWaiting, stuck: status.figures.deliveriesStuck },
     leaks: leaksIn({
       'the worker\'s log': stage.workerLines().join('\n'),
       'a Slack message': JSON.stringify(slack.messages),

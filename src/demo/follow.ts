@@ -14,6 +14,8 @@ const RECENT = 50;
 export interface Follower {
   /** The next rotation that was not seen before. */
   next(withinMs: number): Promise<RotationSummary>;
+  /** True once a step of this rotation into this state was shown. */
+  reached(id: string, state: RotationState): boolean;
   /** Shows each step as it happens, until the rotation has ended or `enough` says so. Waits for a worker that is away. */
   follow(id: string, withinMs: number, enough?: (state: RotationState) => boolean): Promise<RotationSummary>;
 }
@@ -22,7 +24,9 @@ export function followerOf(client: Client, screen: Screen, signal: AbortSignal, 
   const seen = new Set<string>();
   /** Steps shown already, by rotation: an interrupted watch goes on where it was. */
   const shown = new Map<string, number>();
+  const reached = new Set<string>();
   return {
+    reached: (id, state) => reached.has(`${id} ${state}`),
     next: (withinMs) => until('The next rotation begins', { withinMs, everyMs: 100, signal }, async () => {
       alive();
       const rotations = await client.rotations({ credential: CREDENTIAL, limit: RECENT });
@@ -39,8 +43,9 @@ export function followerOf(client: Client, screen: Screen, signal: AbortSignal, 
         const news = await client.events(id, { after: shown.get(id) ?? 0, waitMs: POLL_MS }, signal).catch(() => null);
         if (news === null) await sleep(100);
         for (const event of news?.events ?? []) {
-          screen.step(Date.parse(event.at) - Date.parse(news?.rotation.createdAt ?? event.at), event.to, event.message);
+          screen.step(Date.parse(event.at) - Date.parse(news?.rotation.createdAt ?? event.at), event.to, event.message, event.from === event.to);
           shown.set(id, event.seq);
+          reached.add(`${id} ${event.to}`);
         }
         const state = (news?.rotation.state ?? 'requested') as RotationState;
         if (news !== null && (isTerminal(state) || enough(state))) return news.rotation;

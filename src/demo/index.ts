@@ -55,6 +55,8 @@ async function perform(screen: Screen, signal: AbortSignal): Promise<Verdict> {
     stage = await setStage(signal);
     watchman = startWatchman(stage.envFile, stage.sandbox);
     introduce(screen, stage);
+    screen.shorten(`${stage.dir}/`, '');
+    screen.shorten(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d\.\d)\d*Z/g, '$1');
     const play = openPlay(stage, screen, signal);
     for (const act of [bootstrap, onSchedule, badKey, killedWorker]) await act(play);
     return judge(await collect(play, watchman));
@@ -73,7 +75,7 @@ function introduce(screen: Screen, stage: Stage): void {
   screen.cast('application', 'calls it without pause, by app.env', place(stage.applicationUrl));
   screen.cast('Slack', 'a catcher of messages', place(stage.slack.url));
   screen.cast('mail', 'a catcher of mail', `${stage.mail.host}:${stage.mail.port}`);
-  screen.cast('worker', 'keyturn up, with its ledger and queue embedded', 'starts in act 1');
+  screen.cast('worker', 'keyturn up, ledger and queue embedded', 'starts in act 1');
 }
 
 /** What can be said when the story did not reach its end: why, and the figures so far. */

@@ -5,6 +5,7 @@
 import type { Client } from '../api/client.ts';
 import type { KeyLife } from '../sandbox/index.ts';
 import type { ApplicationFigures } from './caller.ts';
+import { CREDENTIAL } from './config-text.ts';
 import type { Served } from './env-file.ts';
 import type { RotationSummary } from './follow.ts';
 import type { WatchReport } from './watchman.ts';
@@ -22,7 +23,8 @@ export interface Evidence {
   readonly currentKeyId: string | null;
   readonly openDebts: number;
   readonly audit: Awaited<ReturnType<Client['verifyAudit']>>;
-  readonly messages: { readonly slack: number; readonly mail: number; readonly waiting: number; readonly stuck: number };
+  /** Texts and subjects. */
+  readonly messages: { readonly slack: readonly string[]; readonly mail: readonly string[]; readonly waiting: number; readonly stuck: number };
   /** Where something that looks like a whole key was found. */
   readonly leaks: readonly string[];
   /** How the worker ended when it was asked to. */
@@ -65,7 +67,8 @@ function lost(seen: Evidence): string | null {
 
 function untold({ messages: { slack, mail, waiting, stuck }, rotations }: Evidence): string | null {
   if (waiting + stuck > 0) return `${waiting} messages wait and ${stuck} are stuck`;
-  return unless(slack >= rotations.length && mail >= rotations.length, `${slack} Slack messages and ${mail} mails for ${rotations.length} rotations`);
+  const [bySlack, byMail] = [slack, mail].map((texts) => texts.filter((text) => text.includes(CREDENTIAL)).length);
+  return unless(bySlack === rotations.length && byMail === rotations.length, `${bySlack} Slack messages and ${byMail} mails for ${rotations.length} rotations`);
 }
 
 export interface Verdict {
@@ -90,9 +93,9 @@ export function judge(seen: Evidence): Verdict {
     keysLive: alive(seen).length,
     applicationRequests: seen.application.requests,
     applicationFailures: seen.application.failures,
-    messagesDelivered: seen.messages.slack + seen.messages.mail,
-    slackMessages: seen.messages.slack,
-    mails: seen.messages.mail,
+    messagesDelivered: seen.messages.slack.length + seen.messages.mail.length,
+    slackMessages: seen.messages.slack.length,
+    mails: seen.messages.mail.length,
     rotations: Object.fromEntries([...Map.groupBy(seen.rotations, ({ state }) => state)].map(([state, all]) => [state, all.length])),
     longestRotationMs: Math.max(0, ...seen.rotations.map(({ createdAt, finishedAt }) => (finishedAt === null ? 0 : Date.parse(finishedAt) - Date.parse(createdAt)))),
     promisesKept: verdicts.filter(({ why }) => why === null).map(({ promise }) => promise),

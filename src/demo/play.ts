@@ -1,5 +1,6 @@
 /** What all acts share: the stage, the screen, and the small things that they do again and again. */
 import type { KeyLife } from '../sandbox/index.ts';
+import { CREDENTIAL } from './config-text.ts';
 import { readServed } from './env-file.ts';
 import { followerOf, type Follower, type RotationSummary } from './follow.ts';
 import type { Screen } from './screen.ts';
@@ -13,6 +14,8 @@ export interface Play {
   readonly signal: AbortSignal;
   /** Messages shown so far, by channel. */
   readonly shown: { slack: number; mail: number };
+  /** How many rotations have ended: people hear of each. */
+  readonly ended: { count: number };
 }
 
 export const SOON_MS = 15_000;
@@ -23,24 +26,41 @@ export function openPlay(stage: Stage, screen: Screen, signal: AbortSignal): Pla
     stage.assertAlive();
     if (stage.worker !== null) running(stage.worker);
   };
-  return { stage, screen, signal, follower: followerOf(stage.client, screen, signal, alive), shown: { slack: 0, mail: 0 } };
+  return { stage, screen, signal, follower: followerOf(stage.client, screen, signal, alive), shown: { slack: 0, mail: 0 }, ended: { count: 0 } };
 }
 
-export function expectState(rotation: RotationSummary, wanted: RotationSummary['state']): void {
+/** The rotation ended as it should. Throws `DemoFailure` when not. */
+export function ends({ ended }: Play, rotation: RotationSummary, wanted: RotationSummary['state']): void {
+  ended.count += 1;
   if (rotation.state !== wanted) throw new DemoFailure(`Rotation ${rotation.id} ended as ${rotation.state}, expected ${wanted}: ${rotation.message}`);
 }
 
-/** Waits until people were told by both channels, and shows a line of each. */
-export async function showMessages({ stage, screen, shown, signal }: Play): Promise<void> {
+/** The next rotation, and when it is due. */
+export async function nextRotation({ stage, screen, follower, signal }: Play): Promise<RotationSummary> {
+  const due = await until('The schedule says when', { withinMs: SOON_MS, everyMs: 100, signal }, async () => {
+    const credential = (await stage.client.status()).credentials.find((one) => one.credential === CREDENTIAL);
+    return credential?.dueAt ?? credential?.openRotation?.createdAt ?? null;
+  });
+  const leftMs = Date.parse(due) - Date.now();
+  if (leftMs > 1_000) screen.event('note', 'schedule', `Due in ${Math.round(leftMs / 1_000)} s.`);
+  return await follower.next(leftMs + SOON_MS);
+}
+
+/** Waits until people were told of every ended rotation by both channels, and shows a line of each message. */
+export async function showMessages({ stage, screen, shown, ended, signal }: Play): Promise<void> {
   const { slack, mail } = stage;
-  await until('Slack and mail arrive', { withinMs: SOON_MS, signal }, () => (slack.messages.length > shown.slack && mail.messages.length > shown.mail ? true : null));
-  for (const { text } of slack.messages.slice(shown.slack)) screen.event('message', 'Slack', firstLine(text));
-  for (const { subject } of mail.messages.slice(shown.mail)) screen.event('message', 'mail', firstLine(subject));
+  await until('Slack and mail arrive', { withinMs: SOON_MS, signal }, () => {
+    const told = Math.min(slack.messages.filter(({ text }) => text.includes(CREDENTIAL)).length, mail.messages.filter(({ subject }) => subject.includes(CREDENTIAL)).length);
+    return told >= ended.count ? true : null;
+  });
+  for (const { text } of slack.messages.slice(shown.slack)) screen.event('message', 'Slack', headline(text));
+  for (const { subject } of mail.messages.slice(shown.mail)) screen.event('message', 'mail', headline(subject));
   Object.assign(shown, { slack: slack.messages.length, mail: mail.messages.length });
 }
 
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+/** The title of a message: what comes before its first sentence. */
+function headline(text: string): string {
+  return /^(.*?)(?:: \p{Lu}|$)/mu.exec(text)?.[1] ?? '';
 }
 
 /** Waits until the application is green, and says how it fared. */

@@ -7,10 +7,12 @@ export interface Screen {
   act(number: number, title: string, story: string): void;
   /** One of the things that run: its name, what it is, where. */
   cast(name: string, what: string, where: string): void;
-  /** A step of a rotation: when (milliseconds since it was requested), state, sentence. */
-  step(atMs: number, state: string, message: string): void;
+  /** A step of a rotation: when (milliseconds since it was requested), state, sentence. `within`: it stays in that state. */
+  step(atMs: number, state: string, message: string, within: boolean): void;
   /** Something that happened beside the rotation. */
   event(tone: Tone, who: string, text: string): void;
+  /** From here on `text` is shown as `short`: names and paths that waste room. */
+  shorten(text: string | RegExp, short: string): void;
   blank(): void;
   line(text: string): void;
   readonly colors: Colors;
@@ -34,8 +36,10 @@ const asItIs = (line: string): string => line;
 export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>, colors: Colors): Screen {
   const width = Math.min(WIDEST, out.width);
   const pad = ' '.repeat(INDENT);
+  const shortened: (readonly [string | RegExp, string])[] = [];
   /** A first part and the text beside it, wrapped under itself. `shown` is the first part with its colours. */
-  const beside = (plain: string, shown: string, text: string, paint: (line: string) => string): void => {
+  const beside = (plain: string, shown: string, said: string, paint: (line: string) => string): void => {
+    const text = shortened.reduce((rest, [long, short]) => rest.replaceAll(long, short), said);
     const room = Math.max(24, width - INDENT - plain.length);
     const [first = '', ...rest] = out.interactive ? wrap(clean(text), room) : [clean(text)];
     out.line(pad + shown + paint(first));
@@ -57,17 +61,18 @@ export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>
     cast(name, what, where) {
       out.line(`${pad}${colors.bold(name.padEnd(13))}${what.padEnd(46)}${colors.dim(where)}`);
     },
-    step(atMs, state, message) {
+    step(atMs, state, message, within) {
       const time = `${(atMs / 1_000).toFixed(1)}s`.padStart(TIME_WIDTH);
-      const plain = `${time}  ${clean(state).padEnd(STATE_WIDTH)}  `;
+      const name = (within ? '' : clean(state)).padEnd(STATE_WIDTH);
       const paint = colors[STATE_PAINT[state] ?? 'cyan'];
-      beside(plain, `${colors.dim(time)}  ${paint(clean(state).padEnd(STATE_WIDTH))}  `, message, asItIs);
+      beside(`${time}  ${name}  `, `${colors.dim(time)}  ${paint(name)}  `, message, within ? colors.dim : asItIs);
     },
     event(tone, who, text) {
       const [mark, color] = TONES[tone];
       const label = who.padEnd(STATE_WIDTH);
       beside(`${' '.repeat(TIME_WIDTH - 1)}${mark}  ${label}  `, `${' '.repeat(TIME_WIDTH - 1)}${colors[color](mark)}  ${colors.bold(label)}  `, text, asItIs);
     },
+    shorten: (text, short) => void shortened.push([text, short]),
     blank: () => out.line(''),
     line: (text) => out.line(text),
   };
