@@ -51,8 +51,8 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
     const queue = await openQueueFor(config, environment, opened, log);
     await opened.ledger.declare(planCredentials(config));
     const plugins = createPluginCache(resolveSecret);
-    const engine: Engine = { ledger: opened.ledger, queue, plugins: plugins.of, fingerprint: fingerprinter(key), log, worker: workerName() };
-    return compose({ holder, log, engine, queue, opened, closePlugins: plugins.close });
+    const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, worker: workerName() };
+    return compose({ holder, log, engine, queue, opened, closePlugins: () => plugins.close() });
   } catch (error) {
     await opened.ledger.close().catch(() => undefined);
     throw error;
@@ -91,8 +91,8 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
     engine, ledger, queue, version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
-    channel: channels.of,
-    channelDefinitions: channels.definitions,
+    channel: (name) => channels.of(name),
+    channelDefinitions: () => channels.definitions(),
   };
   const work = createWork(context);
   return {
@@ -147,7 +147,7 @@ export function createChannels(config: () => Config): Channels {
       return known;
     },
     async close() {
-      await Promise.allSettled([...opened.values()].map((channel) => channel.close?.()));
+      await Promise.allSettled([...opened.values()].map(async (channel) => await channel.close?.()));
     },
   };
 }

@@ -31,12 +31,12 @@ export async function ask({ config, warnings, environment, log }: AskOptions): P
   const channels = createChannels(() => config);
   const ledger = withDeclared(opened.ledger, planCredentials(config));
   const context: Context = {
-    engine: { ledger, queue: { wake: async () => false }, plugins: plugins.of, fingerprint: fingerprinter(key), log, worker: workerName() },
+    engine: { ledger, queue: { wake: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, worker: workerName() },
     ledger, queue: null, version: VERSION, startedAt: new Date(),
     config: () => config,
     warnings: () => warnings,
-    channel: channels.of,
-    channelDefinitions: channels.definitions,
+    channel: (name) => channels.of(name),
+    channelDefinitions: () => channels.definitions(),
   };
   const close = async (): Promise<void> => {
     await Promise.allSettled([plugins.close(), channels.close()]);

@@ -26,7 +26,7 @@ export function createPluginCache(resolve: Resolve): PluginCache {
     async close() {
       const stores = [...opened.values()].flatMap((plugins) => plugins.places.map((place) => place.store));
       opened.clear();
-      await Promise.allSettled(stores.map((store) => store.close?.()));
+      await Promise.allSettled(stores.map(async (store) => await store.close?.()));
     },
   };
 }

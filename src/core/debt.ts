@@ -1,8 +1,11 @@
 import type { DebtCause } from './vocabulary.ts';
 
-/** What one place says about the key that is to die. */
-/** `missing`: it held a value and is empty now, as a volume that is not mounted: no proof of what applications read. */
-export type Exposure = 'clear' | 'current' | 'backup' | 'leftover' | 'unreadable' | 'missing';
+/**
+ * What one place says about the key that is to die. `unknown`: it serves a value that the ledger does not know, which may
+ * be the key when nobody knows that key's value. `missing`: it held a value and is empty now, as a volume that is not mounted: no
+ * proof of what applications read.
+ */
+export type Exposure = 'clear' | 'current' | 'backup' | 'leftover' | 'unreadable' | 'missing' | 'unknown';
 
 export interface DebtFacts {
   readonly cause: DebtCause;
@@ -28,6 +31,8 @@ export function decideDebt(facts: DebtFacts): DebtDecision {
   if (serving !== undefined) return refuse(`${serving.describe} serves it as current`);
   const silent = facts.places.find((p) => p.exposure === 'unreadable');
   if (silent !== undefined) return refuse(`${silent.describe} cannot be read: ${silent.detail}`);
+  const unknown = facts.places.find((p) => p.exposure === 'unknown');
+  if (unknown !== undefined) return refuse(`${unknown.describe} serves a value that the ledger does not know, and it may be this key`);
   const missing = facts.places.find((p) => p.exposure === 'missing');
   if (missing !== undefined) return refuse(`${missing.describe} held a value before and is gone or empty now`);
   const left = facts.places.some((p) => p.exposure === 'backup' || p.exposure === 'leftover');

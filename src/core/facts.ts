@@ -80,6 +80,8 @@ export interface Facts {
 
   /** Every key of the credential that may be alive: what an emergency condemns. */
   readonly everyKey?: readonly KeyRecord[];
+  /** The credential's current key of this moment; gathered before anything is created. */
+  readonly currentKeyId?: string | null;
   readonly gate?: { readonly pausedBy: string | null; readonly windowOpensInMs: number | null };
   readonly preflight?: {
     readonly problems: readonly Problem[];

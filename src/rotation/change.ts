@@ -25,6 +25,8 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
     debts: condemned(facts, decision).debts,
     watches: to === 'aborting' ? watchAttempt(facts) : [],
     ...(to === 'creating' ? { newKeyId: null } : {}),
+    // A key may have been adopted while the rotation waited without one.
+    ...(to === 'preflight' && facts.oldKey === null && facts.currentKeyId !== undefined ? { oldKeyId: facts.currentKeyId } : {}),
     wakeInMs: isTerminal(to) ? null : 0,
   };
 }
@@ -76,16 +78,24 @@ interface Condemned {
 
 function condemned(facts: Facts, decision: Decision): Condemned {
   const cause = causeOf(facts, decision);
-  const keys = (decision.condemn === 'old' ? [facts.oldKey] : decision.condemn === 'new' ? [facts.newKey] : decision.condemn === 'every' ? (facts.everyKey ?? []) : [])
-    .filter((key): key is KeyRecord => key !== null && key.state !== 'revoked' && key.state !== 'lost');
+  // Of a key that was only found under its attempt's name nobody holds the value.
+  const found = decision.condemn === 'found' ? (facts.minted?.listed ?? []).map((key) => ({ issuerKeyId: key.id, fingerprint: null })) : [];
+  const keys = condemnedKeys(facts, decision).filter((key) => key.state !== 'revoked' && key.state !== 'lost');
   return {
-    debts: keys.map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeft(facts) : 0)),
+    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeft(facts) : 0)),
     keyStates: keys.map((key) => ({ keyId: key.id, state: 'condemned' as const })),
   };
 }
 
+function condemnedKeys(facts: Facts, { condemn }: Decision): readonly KeyRecord[] {
+  if (condemn === 'every') return facts.everyKey ?? [];
+  const key = condemn === 'old' ? facts.oldKey : condemn === 'new' ? facts.newKey : null;
+  return key === null ? [] : [key];
+}
+
 function causeOf(facts: Facts, decision: Decision): DebtCause {
   if (decision.condemn === 'every') return 'emergency';
+  if (decision.condemn === 'found') return 'orphan';
   if (decision.condemn === 'old') return facts.rotation.path === 'replace' ? 'replaced' : 'superseded';
   if (facts.rotation.state === 'rolling_back') return 'rolled_back';
   return decision.kind === 'go' && decision.to === 'aborting' ? 'aborted' : 'orphan';
@@ -130,7 +140,6 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   retry_attempt: async (_turn, facts) => ({ notes: { attempt: { ...mustAttempt(facts), sentAt: null, outcome: null, refusal: null } }, change: {} }),
   next_attempt: async (turn, facts) => ({ notes: await nextAttempt(turn, facts, true), change: { watches: watchAttempt(facts), newKeyId: null } }),
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
-  condemn_found: async (turn, facts) => condemnFound(turn, facts),
   condemn_new: async () => ({ notes: {}, change: {} }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
@@ -149,11 +158,6 @@ function adoptMinted(facts: Facts): Written {
     fingerprint: facts.minted?.fingerprint ?? null, scopes: found.scopes, state: 'staged', proven: true, rotationId: id, createdAt: null,
   };
   return { notes: { attempt: { ...mustAttempt(facts), outcome: 'minted' } }, change: { newKey, watches: watchAttempt(facts) } };
-}
-
-async function condemnFound(turn: Turn, facts: Facts): Promise<Written> {
-  const debts = (facts.minted?.listed ?? []).map((key) => debtFor(facts, { issuerKeyId: key.id, fingerprint: null }, 'orphan', 0));
-  return { notes: await nextAttempt(turn, facts, true), change: { debts, watches: watchAttempt(facts) } };
 }
 
 /** A wait: why, for how long, and that it was for the same reason as before. */

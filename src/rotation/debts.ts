@@ -61,12 +61,14 @@ async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readon
 
 async function factsOf(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[]): Promise<DebtFacts> {
   const emptyBefore = await placesEmptyBefore(engine, debt);
-  const key = (await engine.ledger.keysOf(debt.credential)).find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
+  const keys = await engine.ledger.keysOf(debt.credential);
+  const known = new Set(keys.map((k) => k.fingerprint));
+  const key = keys.find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
   return {
     cause: debt.cause,
     proven: key?.proven ?? true,
     currentInLedger: key?.state === 'current',
-    places: reads.map((read) => ({ describe: read.place.store.describe, exposure: isMissing(read, debt, emptyBefore) ? 'missing' : exposure(engine, debt, read), detail: read.error })),
+    places: reads.map((read) => ({ describe: read.place.store.describe, exposure: isMissing(read, debt, emptyBefore) ? 'missing' : isUnknown(engine, debt, read, known) ? 'unknown' : exposure(engine, debt, read), detail: read.error })),
   };
 }
 
@@ -82,6 +84,12 @@ async function placesEmptyBefore(engine: Engine, debt: RevocationDebt): Promise<
 function isMissing({ place, view }: ReadPlace, debt: RevocationDebt, emptyBefore: ReadonlySet<string> | null): boolean {
   if (view === null || emptyBefore === null || currentOf(view) !== undefined) return false;
   return debt.cause === 'superseded' || !emptyBefore.has(place.id);
+}
+
+/** Nobody knows the value of an orphan: it is told apart from what a place serves only where the ledger knows that. */
+function isUnknown(engine: Engine, debt: RevocationDebt, { view }: ReadPlace, known: ReadonlySet<string | null>): boolean {
+  const current = view === null ? undefined : currentOf(view);
+  return debt.fingerprint === null && current !== undefined && !known.has(engine.fingerprint(current.value));
 }
 
 /** `history` counts only for a key that was never good: applications were never meant to find it anywhere. */

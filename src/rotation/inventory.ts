@@ -49,7 +49,7 @@ async function settleWatches(engine: Engine, issuer: string, listed: readonly Is
 }
 
 /**
- * Between rotations every place serves the current key. A place that went back to an older key of ours, or was emptied,
+ * Between rotations every place serves the current key. A place that went back to an older key of ours
  * is repaired (a worker that froze in a promotion may wake at any time); a value of somebody else's is reported.
  */
 export async function repairStores(engine: Engine, record: CredentialRecord, signal: AbortSignal): Promise<void> {

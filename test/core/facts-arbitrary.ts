@@ -1,5 +1,5 @@
 /** Random facts: every section may be there or not, so that no row can count on what gather happens to bring. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Attempt, Facts, PlaceFact } from '../../src/core/facts.ts';
 import type { CredentialPlan } from '../../src/core/plan.ts';
 import { PATHS, ROTATION_KINDS, ROTATION_STATES, TERMINAL_STATES, type KeyRecord, type RotationState } from '../../src/core/vocabulary.ts';
@@ -61,8 +61,9 @@ const sections = fc.record(
       slot: fc.constantFrom('match', 'mismatch', 'absent', 'unreadable'), mismatch: fc.option(fc.constant('scopes differ')), unlisted: fc.boolean(),
       checks: fc.array(result, { maxLength: 2 }), detail: fc.constant(''),
     }),
-    places: fc.array(place, { minLength: 1, maxLength: 3 }),
+    places: fc.oneof(fc.array(place, { minLength: 1, maxLength: 3 }), fc.array(place.map((p): PlaceFact => ({ ...p, serving: 'new' })), { minLength: 1, maxLength: 2 })),
     oldKeyAlive: fc.option(fc.boolean()),
+    currentKeyId: fc.option(fc.constant('k1')),
     application: fc.array(result, { maxLength: 2 }),
     drain: fc.record({
       overlapLeftMs: fc.nat(1000), quiet: fc.constantFrom('quiet', 'busy', 'unproved', 'not-asked'), quietLeftMs: fc.nat(1000),
@@ -81,4 +82,4 @@ const base = fc.record({
   debts: fc.nat(2).chain((open) => fc.record({ open: fc.constant(open), payable: fc.nat(open), oldestMs: fc.constant(0) })),
 });
 
-export const anyFacts: fc.Arbitrary<Facts> = fc.tuple(base, sections).map(([b, s]) => ({ ...b, ...s }) as Facts);
+export const anyFacts: fc.Arbitrary<Facts> = fc.tuple(base, sections).map(([b, s]): Facts => ({ ...b, ...s }));

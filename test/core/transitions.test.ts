@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, rowFor } from '../../src/core/decide.ts';
 import { TRANSITIONS } from '../../src/core/transitions/index.ts';
@@ -14,7 +14,9 @@ describe('the transition table', () => {
 
   test('every row decides some case: none is shadowed by those above it', () => {
     const reached = new Set<unknown>();
-    for (const facts of fc.sample(anyFacts, { numRuns: 150_000, seed: 7 })) reached.add(rowFor(facts));
+    for (const facts of fc.sample(anyFacts, { numRuns: 30_000, seed: 7 })) {
+      for (const state of OPEN_STATES) reached.add(rowFor({ ...facts, rotation: { ...facts.rotation, state } }));
+    }
     const shadowed = TRANSITIONS.filter((row) => !reached.has(row)).map((row) => `${row.from}/${row.reason}`);
     expect(shadowed).toEqual([]);
   });

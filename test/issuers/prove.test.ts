@@ -33,7 +33,7 @@ describe('adoption is proved by the audit log, not by a prefix', () => {
 
   test('nothing is known where the audit log is not served', async () => {
     const { key, value } = await mint('prod-api');
-    sandbox.setFaults([always({ kind: 'status', status: 404 }, { path: '/v1/audit-log' })]);
+    await sandbox.setFaults([always({ kind: 'status', status: 404 }, { path: '/v1/audit-log' })]);
     expect(await issuerOf(sandbox).prove?.(value, key.id, signal)).toBe('unknown');
   });
 });

@@ -55,9 +55,9 @@ describe.each(RUNTIMES)('rotation on $name', (runtime) => {
     const rig = await openRig(runtime, around, { credentials: { 'abort-api': { places: ['aws', 'env'], policy: { deadlines: { verify: '1s', retry: '1h' } } } } });
     await rig.reached('abort-api', 'done');
     const before = await readSecret(around.aws, rig.secretId('abort-api'));
-    around.sandbox.setFaults([{ match: { createdName: 'abort-api*' }, effect: { kind: 'activation-delay', ms: 60_000 } }]);
+    await around.sandbox.setFaults([{ match: { createdName: 'abort-api*' }, effect: { kind: 'activation-delay', ms: 60_000 } }]);
     const rotation = await rig.rotate('abort-api');
-    around.sandbox.setFaults([]);
+    await around.sandbox.setFaults([]);
     expect(rotation).toMatchObject({ state: 'aborted', reason: 'aborted' });
     expect((await mintedFor(around.sandbox, 'abort-api')).map((key) => key.status)).toEqual(['active', 'revoked']);
     expect(await readSecret(around.aws, rig.secretId('abort-api'))).toBe(before);

@@ -14,7 +14,7 @@ function catchKeys(): { readonly values: Set<string> } {
   const values = new Set<string>();
   globalThis.fetch = async (input, init) => {
     const answer = await realFetch(input, init);
-    if (init?.method === 'POST' && String(input).includes('/v1/api-keys') && answer.status === 201) {
+    if (init?.method === 'POST' && new Request(input).url.includes('/v1/api-keys') && answer.status === 201) {
       const body = (await answer.clone().json()) as { key: string };
       values.add(body.key);
     }
@@ -40,9 +40,9 @@ describe.each(RUNTIMES)('no secret gets out on $name', (runtime) => {
     });
     await rig.reached('quiet-api', 'done');
     await rig.rotate('quiet-api');
-    around.sandbox.setFaults([{ match: { createdName: 'quiet-api*' }, effect: { kind: 'activation-delay', ms: 60_000 } }]);
+    await around.sandbox.setFaults([{ match: { createdName: 'quiet-api*' }, effect: { kind: 'activation-delay', ms: 60_000 } }]);
     expect((await rig.rotate('quiet-api')).state).toBe('aborted');
-    around.sandbox.setFaults([]);
+    await around.sandbox.setFaults([]);
     around.health.healthy = false;
     expect((await rig.rotate('quiet-api')).state).toBe('rolled_back');
     around.health.healthy = true;

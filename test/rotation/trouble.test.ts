@@ -85,9 +85,9 @@ describe.each(RUNTIMES)('trouble on $name', (runtime) => {
   test('a create whose answer is lost is found by its name; its value is gone, so the key is revoked and another minted', async () => {
     const rig = await openRig(runtime, around, { credentials: { 'lost-api': {} } });
     await rig.reached('lost-api', 'done');
-    around.sandbox.setFaults([{ match: { createdName: 'lost-api*' }, times: 1, effect: { kind: 'drop-after' } }]);
+    await around.sandbox.setFaults([{ match: { createdName: 'lost-api*' }, times: 1, effect: { kind: 'drop-after' } }]);
     const rotation = await rig.rotate('lost-api');
-    around.sandbox.setFaults([]);
+    await around.sandbox.setFaults([]);
     expect(rotation.state).toBe('done');
     expect(rotation.history.map((t) => t.reason)).toContain('unusable');
     expect((await mintedFor(around.sandbox, 'lost-api')).map((key) => key.status)).toEqual(['revoked', 'revoked', 'active']);
@@ -97,11 +97,11 @@ describe.each(RUNTIMES)('trouble on $name', (runtime) => {
   test('a create that lands after it was given up on is revoked by the watch on its name', async () => {
     const rig = await openRig(runtime, around, { credentials: { 'late-api': {} } });
     await rig.reached('late-api', 'done');
-    around.sandbox.setFaults([{ match: { createdName: 'late-api*' }, times: 1, effect: { kind: 'late-effect', ms: 6_000 } }]);
+    await around.sandbox.setFaults([{ match: { createdName: 'late-api*' }, times: 1, effect: { kind: 'late-effect', ms: 6_000 } }]);
     const rotation = await rig.rotate('late-api');
     expect(rotation.state).toBe('done');
     await eventually(async () => (await creates('late-api')) === 3, () => 'the late create to land');
-    around.sandbox.setFaults([]);
+    await around.sandbox.setFaults([]);
     await eventually(async () => {
       await rig.app.work.inventory(AbortSignal.timeout(10_000));
       return (await liveOf('late-api')).length === 1;
@@ -113,12 +113,12 @@ describe.each(RUNTIMES)('trouble on $name', (runtime) => {
   test('a revoke that the issuer does not answer stays a debt, retried until it is paid; applications notice nothing', async () => {
     const rig = await openRig(runtime, around, { credentials: { 'debt-api': { policy: { deadlines: { stuck: '1s', verify: '3s', retry: '1h' } } } } });
     await rig.reached('debt-api', 'done');
-    around.sandbox.setFaults([{ match: { method: 'DELETE' }, effect: { kind: 'status', status: 503 } }]);
+    await around.sandbox.setFaults([{ match: { method: 'DELETE' }, effect: { kind: 'status', status: 503 } }]);
     await rig.rotate('debt-api', 'revoking');
     await eventually(async () => around.slack.messages.some((m) => m.text.includes('debt-api') && m.text.includes('could not be revoked')), () => 'the overdue debt to be told');
     expect((await rig.app.operations.status()).debts.map((debt) => debt.credential)).toContain('debt-api');
     expect(await liveOf('debt-api')).toHaveLength(2);
-    around.sandbox.setFaults([]);
+    await around.sandbox.setFaults([]);
     await rig.reached('debt-api', 'done');
     expect(await liveOf('debt-api')).toHaveLength(1);
     await rig.close();

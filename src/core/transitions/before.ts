@@ -6,6 +6,8 @@ import { always, backoff, type Row } from './row.ts';
 const problems = (f: Facts): boolean => (f.preflight?.problems.length ?? 0) > 0;
 const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`).join(' ');
 const oldKeyGone = (f: Facts): boolean => f.oldKey !== null && f.oldKeyAlive === false;
+/** A key was adopted while the rotation waited without one: it must be proved and drained like any other. */
+const adoptedMeanwhile = (f: Facts): boolean => f.oldKey === null && f.rotation.path !== 'emergency' && f.currentKeyId != null;
 const revokedFirst = (f: Facts): boolean => f.rotation.path === 'emergency' || f.oldKey?.state === 'revoked';
 
 export const BEFORE: readonly Row[] = [
@@ -20,6 +22,7 @@ export const BEFORE: readonly Row[] = [
   { from: 'preflight', reason: 'clear', title: 'all proved', when: always, does: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
 
   { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
+  { from: 'blocked', reason: 'adopted_meanwhile', title: 'a key was adopted meanwhile', when: adoptedMeanwhile, does: { go: 'preflight' }, message: () => 'A key was adopted meanwhile; it is the one to be replaced.' },
   { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, does: { wait: backoff(minutes(1)) }, message: problemText },
   { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, does: { go: 'creating' }, message: () => 'The cause has cleared.' },
   { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, does: { go: 'preflight' }, message: () => 'The cause has cleared.' },

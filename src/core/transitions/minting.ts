@@ -17,6 +17,7 @@ const unanswerable = (f: Facts): boolean => f.minted === undefined || f.minted.l
 const spent = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) >= MAX_LOST_ATTEMPTS;
 const spentNext = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) + 1 >= MAX_LOST_ATTEMPTS;
 const lookLeft = (f: Facts): number => Math.max(0, (f.minted?.lookUntil.getTime() ?? 0) - f.now.getTime());
+const unusable = (f: Facts): string => `The create's answer was lost; ${found(f)} key(s) exist under its name without one staged value: condemned.`;
 const FORWARD_ONLY = ['emergency', 'replace'] as const;
 
 export const CREATING: readonly Row[] = [
@@ -32,7 +33,8 @@ export const CREATING: readonly Row[] = [
   { from: 'creating', reason: 'mint', title: 'mint', when: unsent, does: { effect: 'mint' }, message: (f) => `Minting ${attempt(f)?.name}.` },
   { from: 'creating', reason: 'unanswerable', title: 'cannot look yet', when: unanswerable, does: { wait: backoff(minutes(1)) }, message: (f) => `The create's answer was lost, and it cannot be looked up yet: ${f.minted?.detail ?? ''}` },
   { from: 'creating', reason: 'recovered', title: 'lost create recovered', when: (f) => found(f) === 1 && f.minted?.staged === 'present', does: { write: 'adopt_minted' }, message: (f) => `The create's answer was lost, but ${f.minted?.listed?.[0]?.id} exists under its name and its value is staged: adopted.` },
-  { from: 'creating', reason: 'unusable', title: 'lost create without its value', when: (f) => found(f) > 0, does: { write: 'condemn_found' }, message: (f) => `The create's answer was lost; ${found(f)} key(s) exist under its name without one staged value: condemned.` },
+  { from: 'creating', paths: ['displace'], reason: 'unusable_spent', title: 'lost create without its value, attempts spent', when: (f) => found(f) > 0 && spentNext(f), does: { go: 'aborting' }, condemn: 'found', message: (f) => `${unusable(f)} It was the last of ${MAX_LOST_ATTEMPTS} attempts.` },
+  { from: 'creating', reason: 'unusable', title: 'lost create without its value', when: (f) => found(f) > 0, does: { write: 'next_attempt' }, condemn: 'found', message: (f) => unusable(f) },
   { from: 'creating', reason: 'unseen', title: 'look again', when: (f) => lookLeft(f) > 0, does: { wait: (f) => Math.min(seconds(5), Math.max(250, lookLeft(f))) }, message: () => 'No key is listed under the attempt\'s name yet; looking again before concluding that nothing was created.' },
   { from: 'creating', paths: ['displace'], reason: 'attempts_spent', title: 'attempts spent', when: spentNext, does: { go: 'aborting' }, message: () => `Nothing could be created in ${MAX_LOST_ATTEMPTS} attempts.` },
   { from: 'creating', reason: 'nothing_created', title: 'nothing was created', when: always, does: { write: 'next_attempt' }, message: (f) => `Nothing was created under ${attempt(f)?.name}; that name is watched for 24 hours.` },

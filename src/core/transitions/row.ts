@@ -7,7 +7,7 @@ export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_p
 export type Effect = (typeof EFFECTS)[number];
 
 /** What changes in the ledger alone, without leaving the state. */
-export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_found', 'condemn_new', 'forget_old'] as const;
+export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old'] as const;
 export type LedgerWrite = (typeof LEDGER_WRITES)[number];
 
 export type Does =
@@ -30,7 +30,7 @@ export interface Row {
   /** One sentence for the history. */
   readonly message: (facts: Facts) => string;
   /** Keys that become revocation debts in the same write. */
-  readonly condemn?: 'old' | 'new' | 'every';
+  readonly condemn?: 'old' | 'new' | 'found' | 'every';
   /** People are told once per reason, by a notice of this severity. */
   readonly tell?: Severity;
 }

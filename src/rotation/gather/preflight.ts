@@ -10,5 +10,6 @@ export const gatherPreflight: Gatherer = async (turn, base) => {
     rotationId: base.rotation.id,
     forwardOnly: revokedFirst,
   });
-  return { preflight: { problems: report.problems, slots: report.slots, empty: report.empty }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
+  const record = await turn.engine.ledger.credential(base.rotation.credential);
+  return { currentKeyId: record?.currentKeyId ?? null, preflight: { problems: report.problems, slots: report.slots, empty: report.empty }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
 };
