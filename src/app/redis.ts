@@ -6,10 +6,13 @@ import type { Resolve } from './registry.ts';
 
 const RETRY_AT_MOST_MS = 2_000;
 
+function retryStrategy(times: number): number {
+  return Math.min(times * 100, RETRY_AT_MOST_MS);
+}
+
 /** How to reach the queue's Redis: by URL, Sentinel or Cluster; null where BullMQ runs on the ledger's database. */
 export async function redisFactory(config: Config['redis'], redisUrl: Secret | null, resolve: Resolve): Promise<RedisFactory | null> {
   const password = config.password === undefined ? undefined : (await resolve(config.password)).reveal();
-  const retryStrategy = (times: number): number => Math.min(times * 100, RETRY_AT_MOST_MS);
   const common = { maxRetriesPerRequest: null, connectionName: 'keyturn', retryStrategy, ...(password === undefined ? {} : { password }), ...(config.tls ? { tls: {} } : {}) };
   if (config.sentinel !== undefined) {
     const { master, nodes } = config.sentinel;

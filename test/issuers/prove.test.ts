@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import { startSandbox, type RunningSandbox } from '../../src/sandbox/index.ts';
 import { always, issuerOf } from './on-sandbox.ts';
 

@@ -10,16 +10,6 @@ describe.each(RUNTIMES.filter((runtime) => runtime.name === 'postgres'))('a ledg
   });
   afterAll(() => around.stop());
 
-  /** Takes the ledger back to the credential's first key, as a backup of then would. */
-  async function takeBack(url: string, credential: string, more = ''): Promise<void> {
-    const first = String((await query(url, `select id from keyturn.keys where credential = '${credential}' order by id limit 1`))[0]?.['id']);
-    await query(url, `begin;
-      delete from keyturn.keys where credential = '${credential}' and id <> '${first}';
-      update keyturn.keys set state = 'current', revoked_at = null where id = '${first}';
-      update keyturn.credentials set current_key_id = '${first}' where name = '${credential}';
-      delete from keyturn.debts where credential = '${credential}'; ${more} commit`);
-  }
-
   test('a key adopted while the rotation is blocked is the one that it replaces', async () => {
     const rig = await openRig(runtime, around, { credentials: { 'back-api': {} } });
     await rig.reached('back-api', 'done');
@@ -50,3 +40,13 @@ describe.each(RUNTIMES.filter((runtime) => runtime.name === 'postgres'))('a ledg
     await rig.close();
   });
 });
+
+/** Takes the ledger back to the credential's first key, as a backup of then would. */
+async function takeBack(url: string, credential: string, more = ''): Promise<void> {
+  const first = String((await query(url, `select id from keyturn.keys where credential = '${credential}' order by id limit 1`))[0]?.['id']);
+  await query(url, `begin;
+    delete from keyturn.keys where credential = '${credential}' and id <> '${first}';
+    update keyturn.keys set state = 'current', revoked_at = null where id = '${first}';
+    update keyturn.credentials set current_key_id = '${first}' where name = '${credential}';
+    delete from keyturn.debts where credential = '${credential}'; ${more} commit`);
+}

@@ -135,7 +135,7 @@ export async function openRig(runtime: Runtime, around: Surroundings, options: R
     reached: (credential, ...states) => reached(app, credential, states),
     another: start,
     async close() {
-      for (const opened of apps.reverse()) await opened.close(5_000);
+      for (const opened of apps.toReversed()) await opened.close(5_000);
       await running.stop();
       rmSync(directory, { recursive: true, force: true });
     },
@@ -145,8 +145,11 @@ export async function openRig(runtime: Runtime, around: Surroundings, options: R
 async function openWorker(configPath: string, running: RunningRuntime, write: (line: string) => void): Promise<App> {
   const holder = await createConfigHolder(configPath);
   const log = createLogger({ level: 'debug', destination: { write } });
-  const secret = (url: string | undefined): Secret | null => (url === undefined ? null : new Secret(url));
-  return await openApp({ holder, environment: { databaseUrl: secret(running.databaseUrl), redisUrl: secret(running.redisUrl) }, log });
+  return await openApp({ holder, environment: { databaseUrl: secretOf(running.databaseUrl), redisUrl: secretOf(running.redisUrl) }, log });
+}
+
+function secretOf(url: string | undefined): Secret | null {
+  return url === undefined ? null : new Secret(url);
 }
 
 function configuration(around: Surroundings, directory: string, dataDir: string, options: RigOptions): Record<string, unknown> {
