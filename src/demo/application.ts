@@ -62,8 +62,6 @@ async function main([apiUrl, envFile]: readonly string[]): Promise<void> {
   const application = await startApplication({ apiUrl, envFile });
   const stop = (): void => void application.stop().then(() => process.exit(0));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
-  // Whoever started it is gone: nobody would ever stop it.
-  process.once('disconnect', stop);
   process.send?.({ url: application.url });
 }
 

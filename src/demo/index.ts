@@ -1,6 +1,7 @@
 /** `keyturn demo`: real processes on this machine, four acts, and a verdict by what everybody but Keyturn saw. */
 import pc from 'picocolors';
 import type { Terminal } from '../cli/terminal.ts';
+import { EXIT } from '../core/errors.ts';
 import { badKey, bootstrap, killedWorker, onSchedule } from './acts.ts';
 import { collect } from './evidence.ts';
 import { judge, type Verdict } from './judge.ts';
@@ -8,7 +9,7 @@ import { openPlay } from './play.ts';
 import { showVerdict } from './report.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { setStage, type Stage } from './stage.ts';
-import { DemoFailure } from './until.ts';
+import { Interrupted } from './until.ts';
 import { startWatchman, type Watchman } from './watchman.ts';
 
 export interface DemoOptions {
@@ -26,42 +27,55 @@ export interface DemoReport extends Verdict {
 /** After this the demo gives up, so that it has ended, cleaned up, within 90 seconds. */
 const LONGEST_MS = 78_000;
 const INTERRUPTED = 130;
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const LOG_LINES = 15;
 
-/** Gives the exit code: 0 when every promise was kept, 1 when not or when something did not come in time, 130 after Ctrl-C. */
+/**
+ * Gives the exit code: 0 when every promise was kept; 1 when one was broken or something did not come in time; 130 when
+ * interrupted, and then no figures. Children and files are gone when it returns.
+ */
 export async function runDemo({ json, out }: DemoOptions): Promise<number> {
   const began = performance.now();
   const screen = openScreen(json ? { interactive: false, width: out.width, line: (text) => out.line(text) } : out, json ? pc.createColors(false) : out.colors);
   const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort(new DemoFailure('Stopped.'));
-  const tooLong = AbortSignal.timeout(LONGEST_MS);
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupt);
+  const interrupt = (): void => interrupted.abort(new Interrupted('Stopped.'));
+  for (const name of INTERRUPTS) process.on(name, interrupt);
   try {
-    const verdict = await perform(screen, AbortSignal.any([interrupted.signal, tooLong]));
-    if (interrupted.signal.aborted) return INTERRUPTED;
+    const { verdict, ended } = await perform(screen, AbortSignal.any([interrupted.signal, AbortSignal.timeout(LONGEST_MS)]));
     const report: DemoReport = { ...verdict, durationMs: Math.round(performance.now() - began) };
-    if (verdict.keysMinted > 0) showVerdict(screen, report, report.durationMs);
+    if (ended) showVerdict(screen, report, report.durationMs);
     if (json) out.line(JSON.stringify(report));
-    return report.promisesBroken.length === 0 ? 0 : 1;
+    return report.promisesBroken.length === 0 ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    out.note('Stopped; everything the demo started is gone.');
+    return INTERRUPTED;
   } finally {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupt);
+    for (const name of INTERRUPTS) process.off(name, interrupt);
   }
 }
 
-async function perform(screen: Screen, signal: AbortSignal): Promise<Verdict> {
+interface Outcome {
+  readonly verdict: Verdict;
+  /** False when the story broke off. */
+  readonly ended: boolean;
+}
+
+async function perform(screen: Screen, signal: AbortSignal): Promise<Outcome> {
   let [stage, watchman]: [Stage | null, Watchman | null] = [null, null];
   try {
     screen.title('Keyturn demo', 'One credential, rotated for real: processes, a ledger, an API and an application, all on this machine and gone afterwards.');
     stage = await setStage(signal);
     watchman = startWatchman(stage.envFile, stage.sandbox);
     introduce(screen, stage);
-    screen.shorten(`${stage.dir}/`, '');
-    screen.shorten(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d\.\d)\d*Z/g, '$1');
     const play = openPlay(stage, screen, signal);
     for (const act of [bootstrap, onSchedule, badKey, killedWorker]) await act(play);
-    return judge(await collect(play, watchman));
+    return { verdict: judge(await collect(play, watchman)), ended: true };
   } catch (error) {
-    return await unfinished(screen, stage, error);
+    // Whatever was under way fails in its own words when the signal ends it.
+    const cause: unknown = signal.aborted ? signal.reason : error;
+    if (cause instanceof Interrupted) throw cause;
+    return { verdict: await unfinished(screen, stage, cause), ended: false };
   } finally {
     await watchman?.stop();
     await stage?.stopAll();
@@ -76,6 +90,9 @@ function introduce(screen: Screen, stage: Stage): void {
   screen.cast('Slack', 'a catcher of messages', place(stage.slack.url));
   screen.cast('mail', 'a catcher of mail', `${stage.mail.host}:${stage.mail.port}`);
   screen.cast('worker', 'keyturn up, ledger and queue embedded', 'starts in act 1');
+  screen.shorten(`${stage.dir}/`, '');
+  // Of instants, the time of day.
+  screen.shorten(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d\.\d)\d*Z/g, '$1');
 }
 
 /** What can be said when the story did not reach its end: why, and the figures so far. */

@@ -1,5 +1,7 @@
 /** The demo's child processes: started from this clone, their output kept, never outliving the demo. */
 import { fork, type ChildProcess } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 
 const KEPT_LINES = 4_000;
@@ -28,9 +30,9 @@ export interface ChildOptions {
   readonly cwd: string;
 }
 
-/** `fork` for its IPC channel: a child that listens to it learns of this process's death. */
+/** `fork` for its IPC channel: by it a child learns of this process's death. */
 export function startChild({ name, module, args, env, cwd }: ChildOptions): Child {
-  const child = fork(module, [...args], { cwd, env, execArgv: [], silent: true });
+  const child = fork(module, [...args], { cwd, env, execArgv: ['--import', besides('guard').href], silent: true });
   const lines: string[] = [];
   const state: { end: string | null; message: unknown } = { end: null, message: undefined };
   const ended = new Promise<string>((resolve) => {
@@ -55,6 +57,11 @@ export function startChild({ name, module, args, env, cwd }: ChildOptions): Chil
       return await ended.finally(() => clearTimeout(timer));
     },
   };
+}
+
+/** A module beside this one: .ts in a clone, .js where it was built. */
+export function besides(module: string): URL {
+  return new URL(`./${module}${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 }
 
 function keepLines(child: ChildProcess, lines: string[]): void {

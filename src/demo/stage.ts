@@ -2,14 +2,14 @@
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, type Client } from '../api/client.ts';
 import type { ApplicationReport } from './application.ts';
 import { startMailCatcher, startSlackCatcher, type MailCatcher, type SlackCatcher } from './catchers.ts';
 import { configText, SLACK_TOKEN_VARIABLE } from './config-text.ts';
 import { inspectorOf, type Inspector } from './inspector.ts';
-import { startChild, type Child } from './process.ts';
+import { besides, startChild, type Child } from './process.ts';
 import { DemoFailure, until } from './until.ts';
 
 export interface Stage {
@@ -44,12 +44,11 @@ export async function setStage(signal: AbortSignal): Promise<Stage> {
   const dir = await mkdtemp(join(tmpdir(), 'keyturn-demo-'));
   const lastResort = (): void => rmSync(dir, { recursive: true, force: true });
   process.once('exit', lastResort);
-  const cleanups: (() => Promise<unknown>)[] = [async () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  const stopAll = async (): Promise<void> => {
+    await Promise.allSettled(cleanups.splice(0).map((cleanup) => cleanup()));
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     process.off('exit', lastResort);
-  }];
-  const stopAll = async (): Promise<void> => {
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup().catch(() => undefined);
   };
   try {
     return await build(dir, cleanups, stopAll, signal);
@@ -73,7 +72,7 @@ async function build(dir: string, cleanups: (() => Promise<unknown>)[], stopAll:
 
   const sandbox = start('sandbox', keyturnProgram(), ['sandbox', '--port', '0', '--data-dir', paths.sandboxDir, '--plan', 'enterprise']);
   const sandboxUrl = await until('The sandbox starts', { withinMs: START_MS, signal }, () => running(sandbox) && urlIn(sandbox));
-  const application = start('application', applicationModule(), [sandboxUrl, paths.envFile]);
+  const application = start('application', fileURLToPath(besides('application')), [sandboxUrl, paths.envFile]);
   const applicationUrl = await until('The application starts', { withinMs: START_MS, signal }, () => running(application) && urlOf(application.message));
 
   await writeFile(paths.config, configText({
@@ -132,8 +131,4 @@ function keyturnProgram(): string {
     if (existsSync(program)) return program;
     if (at === dirname(at)) throw new DemoFailure('The demo cannot find bin/keyturn.js above its own files: run it from a whole clone or package.');
   }
-}
-
-function applicationModule(): string {
-  return fileURLToPath(new URL(`./application${extname(fileURLToPath(import.meta.url))}`, import.meta.url));
 }

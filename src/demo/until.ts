@@ -6,6 +6,11 @@ export class DemoFailure extends Error {
   override readonly name = 'DemoFailure';
 }
 
+/** Ctrl-C, or a closed terminal. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
 export interface Patience {
   readonly withinMs: number;
   /** Between two looks, milliseconds; 50 unless said. */
