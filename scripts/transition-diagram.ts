@@ -22,7 +22,6 @@ const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {
   retry_attempt: 'records that the same attempt may be sent again',
   next_attempt: 'begins a new attempt under a new name, and watches the old name',
   adopt_minted: 'records the found key as the new key',
-  condemn_found: 'records a debt for each key found, and begins a new attempt',
   condemn_new: '',
   forget_old: 'marks the old key as lost and goes on without it',
 };
@@ -30,6 +29,7 @@ const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {
 const CONDEMN_WORDS: Readonly<Record<NonNullable<Row['condemn']>, string>> = {
   old: 'the old key is condemned',
   new: 'the new key is condemned',
+  found: 'every key found under the attempt’s name is condemned',
   every: 'every live key of the credential is condemned',
 };
 

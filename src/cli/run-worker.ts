@@ -1,11 +1,11 @@
 /** `keyturn up`: opens the app, serves the control API, runs the jobs, and stops in order. */
-import { EnvHttpProxyAgent, setGlobalDispatcher } from 'undici';
 import { jobDefinitions } from '../../jobs/index.ts';
 import { startApi, type Api } from '../api/index.ts';
 import { openApp, VERSION, type App } from '../app/index.ts';
 import { createConfigHolder, readEnvironment, resolveSecret, type Config, type ConfigHolder } from '../config/index.ts';
 import { createLogger } from '../log/index.ts';
 import type { Log } from '../ports/log.ts';
+import { honourProxies } from './proxy.ts';
 
 export interface WorkerOptions {
   readonly configPath: string;
@@ -17,8 +17,7 @@ export async function runWorker({ configPath }: WorkerOptions): Promise<void> {
   const holder = await createConfigHolder(configPath);
   const config = holder.current();
   const log = createLogger({ level: config.log.level, pretty: config.log.format === 'pretty' || (config.log.format === 'auto' && process.stdout.isTTY) });
-  // Before anything calls out: HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold for every fetch.
-  setGlobalDispatcher(new EnvHttpProxyAgent());
+  honourProxies();
   for (const warning of holder.warnings()) log.warn({}, warning);
   const app = await openApp({ holder, environment, log });
   const api = await serve(app, config, log).catch(async (error: unknown) => {

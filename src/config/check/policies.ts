@@ -15,7 +15,7 @@ function schedule({ every, cron, jitter, window }: PolicyConfig): Remark[] {
   return [
     ...(every !== undefined && cron !== undefined ? [{ path: ['cron'], message: 'stands beside every, and only one can say when (expected either every or cron)' }] : []),
     ...(byHand && jitter > 0 ? [{ path: ['jitter'], message: 'has nothing to spread: the policy rotates only by hand', warning: true as const }] : []),
-    ...(byHand && window !== undefined ? [{ path: ['window'], atKey: true, message: 'also holds rotations by hand until it opens, and this policy has no others', warning: true as const }] : []),
+    ...(byHand && window !== undefined ? [{ path: ['window'], atKey: true, message: 'has no effect: only scheduled rotations wait for it, and this policy has none', warning: true as const }] : []),
   ];
 }
 
