@@ -15,7 +15,7 @@ type Plannable = Pick<ParsedConfig, 'issuers' | 'stores' | 'checks' | 'hooks' | 
 const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs' };
 const RENAMED_IN_STORES: Readonly<Record<string, string>> = { timeout: 'callTimeoutMs' };
 /** What Keyturn itself reads of an issuer. */
-const NOT_AN_OPTION = new Set(['type', 'pacing']);
+const NOT_AN_OPTION = new Set(['type', 'pacing', 'knownKeys']);
 /** The check that every credential has. */
 const IMPLIED_CHECK = { name: 'issuer', type: 'issuer', options: { canary: 'auto', timeoutMs: 15_000 } } as const satisfies PluginDefinition;
 
@@ -47,6 +47,7 @@ function planOf(config: Plannable, name: string, credential: CredentialConfig): 
     labels: credential.labels ?? {},
     issuer: definition(config.issuers, credential.issuer),
     pacing: issuer.pacing,
+    knownKeys: issuer.knownKeys,
     keyName: credential.keyName ?? name,
     scopes: credential.scopes,
     space: credential.graph ?? null,

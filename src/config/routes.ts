@@ -1,4 +1,5 @@
 /** Which channels a message goes to. */
+import { matchesAny } from '../core/pattern.ts';
 import type { Severity } from '../core/vocabulary.ts';
 import type { ParsedConfig } from './schema.ts';
 import type { RouteConfig } from './schema/channels.ts';
@@ -32,10 +33,5 @@ function takes(route: RouteConfig, subject: Subject): boolean {
 }
 
 function fitsAny(patterns: readonly string[] | undefined, name: string | null): boolean {
-  return patterns === undefined || (name !== null && patterns.some((pattern) => globbed(pattern).test(name)));
-}
-
-function globbed(pattern: string): RegExp {
-  const literal = pattern.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
-  return new RegExp(`^${literal.replaceAll(String.raw`\*`, '.*')}$`, 's');
+  return patterns === undefined || (name !== null && matchesAny(patterns, name));
 }

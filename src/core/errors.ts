@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   ADDRESS_IN_USE: { exit: EXIT.unreachable, http: 503, meaning: 'The port or socket is taken by another process.' },
   LEDGER_UNREACHABLE: { exit: EXIT.unreachable, http: 503, meaning: 'The ledger database does not answer.' },
   LEDGER_NEWER: { exit: EXIT.failed, http: 503, meaning: 'The ledger was migrated by a newer Keyturn.' },
+  LEDGER_EMPTY: { exit: EXIT.failed, http: 503, meaning: 'No worker has begun the ledger yet, and this process may not.' },
   LEDGER_OLDER: { exit: EXIT.failed, http: 503, meaning: 'The ledger lacks migrations of this Keyturn, and this process may not apply them.' },
   ROOT_KEY_MISMATCH: { exit: EXIT.usage, http: 503, meaning: 'The root key is not the one this ledger was made with.' },
   QUEUE_UNREACHABLE: { exit: EXIT.unreachable, http: 503, meaning: 'The queue does not answer.' },

@@ -1,5 +1,6 @@
 /** The issuer's list against the ledger. Pure; nothing here touches a key that Keyturn did not make. */
 import { conventionProblem } from './naming.ts';
+import { matchesAny } from './pattern.ts';
 import type { KeyRecord } from './vocabulary.ts';
 
 export interface ListedKey {
@@ -18,6 +19,8 @@ export interface InventoryFacts {
   /** Scopes declared today, by credential. */
   readonly declaredScopes: Readonly<Record<string, readonly string[]>>;
   readonly keyLimit: number | null;
+  /** Patterns of names that people look after themselves. */
+  readonly knownKeys: readonly string[];
 }
 
 export interface InventoryFinding {
@@ -32,7 +35,7 @@ export function takeInventory(facts: InventoryFacts): readonly InventoryFinding[
   const live = facts.listed.filter((key) => key.live);
   const byId = new Map(facts.known.map((key) => [key.issuerKeyId, key]));
   return [
-    ...live.filter((key) => !byId.has(key.id)).flatMap(unmanaged),
+    ...live.filter((key) => !byId.has(key.id) && !matchesAny(facts.knownKeys, key.name)).flatMap(unmanaged),
     ...live.flatMap((key) => drifted(key, byId.get(key.id), facts)),
     ...missing(facts, new Set(live.map((key) => key.id))),
     ...limit(facts, live.length),

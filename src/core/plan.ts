@@ -84,6 +84,8 @@ export interface CredentialPlan {
   readonly labels: Readonly<Record<string, string>>;
   readonly issuer: PluginDefinition;
   readonly pacing: Pacing;
+  /** Names (with `*`) of keys at the issuer that people look after themselves: the inventory is silent about them. */
+  readonly knownKeys: readonly string[];
   /** Base of the names of minted keys, e.g. `prod-api-server`. */
   readonly keyName: string;
   readonly scopes: readonly string[];

@@ -128,7 +128,11 @@ async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown)
 
 /** The queue is only asked to wake it on time; the sweep finds it in any case. */
 async function wakeLater(engine: Engine, { rotation }: Lease): Promise<void> {
-  if (rotation.wakeAt === null) return;
+  if (rotation.wakeAt === null) {
+    // Its end decides when the credential is due next.
+    await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
+    return;
+  }
   const delayMs = Math.max(0, rotation.wakeAt.getTime() - (await engine.ledger.now()).getTime());
   await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
 }

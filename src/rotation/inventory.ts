@@ -23,7 +23,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
   const settled = listed.filter((key) => !minting.has(key.name));
-  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit });
+  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.length }, 'inventory differs from the ledger');
   const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];

@@ -24,6 +24,7 @@ describe('a plan', () => {
       owner: null,
       issuer: { name: 'hm', type: 'hypermemory', options: { baseUrl: 'https://api.hypermemory.io', generation: 1, timeoutMs: 10_000, listLagMs: 60_000 } },
       pacing: { maxConcurrent: 2, perMinute: 10 },
+      knownKeys: [],
       keyName: 'prod-api',
       policy: { name: 'monthly', everyMs: 2_592_000_000, cron: null, window: null, maxAgeMs: null, deadlines: { verifyMs: 300_000, retryMs: 3_600_000 } },
       places: [

@@ -8,7 +8,7 @@ export const OPEN_STATES = ROTATION_STATES.filter((s) => !(TERMINAL_STATES as re
 
 export const PLAN: CredentialPlan = {
   credential: 'prod-api', owner: null, labels: {}, issuer: { name: 'hm', type: 'hypermemory', options: {} },
-  pacing: { maxConcurrent: 2, perMinute: 10 }, keyName: 'prod-api', scopes: ['memory:write'], space: null, environment: null, adopt: null,
+  pacing: { maxConcurrent: 2, perMinute: 10 }, knownKeys: [], keyName: 'prod-api', scopes: ['memory:write'], space: null, environment: null, adopt: null,
   policy: {
     name: 'p', cron: null, timezone: 'UTC', everyMs: 1, window: null, overlapMs: 1000, quietMs: 1000, maxAgeMs: null, jitterMs: 0,
     strategy: 'displace', allowDowntime: false, deadlines: { verifyMs: 60_000, promoteMs: 60_000, confirmMs: 60_000, stuckMs: 600_000, retryMs: 60_000 },

@@ -19,6 +19,7 @@ export function planOf(credential: string, issuer = 'hm'): CredentialPlan {
     labels: {},
     issuer: { name: issuer, type: 'hypermemory', options: {} },
     pacing: { maxConcurrent: 2, perMinute: 10 },
+    knownKeys: [],
     keyName: credential,
     scopes: ['memory:read'],
     space: null,

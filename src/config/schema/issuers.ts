@@ -60,6 +60,7 @@ const hypermemory = z
     lastUse: flag.prefault(true).describe('Whether the service tells when a key was last used. Without it `quiet` cannot be proved and adoption not be confirmed.'),
     paths: names(HYPERMEMORY_PATHS).prefault({}).describe('Paths below `baseUrl`, where the service differs from the documented or assumed ones.'),
     fields: names(HYPERMEMORY_FIELDS).prefault({}).describe('Names of JSON fields, where the service differs from the documented or assumed ones. A dot descends.'),
+    knownKeys: z.array(text).default([]).describe('Names of keys that people look after themselves, such as the admin key; `*` stands for anything. The inventory does not report them.'),
     timeout: duration(100, LONGEST_CALL_MS).prefault('10s').describe('The longest that one call may take, its pages and retries included; at most 1m.'),
     listLag: duration(0, 3_600_000).prefault('60s').describe('How long after its creation a key may still be missing from the list. A create whose answer was lost is judged only after it.'),
     pacing: z

@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { takeInventory, type InventoryFacts, type ListedKey } from '../../src/core/inventory.ts';
+import type { KeyRecord } from '../../src/core/vocabulary.ts';
+
+const listed = (id: string, name: string, more: Partial<ListedKey> = {}): ListedKey => ({ id, name, prefix: 'hm_live_', scopes: ['memory:write'], live: true, ...more });
+const known = (issuerKeyId: string, more: Partial<KeyRecord> = {}): KeyRecord => ({
+  id: `own-${issuerKeyId}`, credential: 'prod-api', issuer: 'hm', issuerKeyId, name: 'prod-api-kt-abc123-0123456789', prefix: 'hm_live_', fingerprint: 'f',
+  scopes: ['memory:write'], state: 'current', proven: true, rotationId: null, createdAt: new Date(0), revokedAt: null, ...more,
+});
+const inventory = (more: Partial<InventoryFacts>): readonly string[] =>
+  takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
+
+describe('the issuer\'s list against the ledger', () => {
+  test('agrees when every live key is known and as declared', () => {
+    expect(inventory({ listed: [listed('k1', 'prod-api-kt-abc123-0123456789')], known: [known('k1')] })).toEqual([]);
+  });
+
+  test('names keys that Keyturn did not make, but for those that people look after themselves', () => {
+    const keys = [listed('a', 'prod-admin'), listed('b', 'backend-ci'), listed('c', 'old-one', { live: false })];
+    expect(inventory({ listed: keys, knownKeys: ['*-admin'] })).toEqual(['unmanaged:backend-ci']);
+  });
+
+  test('names what breaks the conventions, scopes that drifted, and live keys that are gone', () => {
+    expect(inventory({ listed: [listed('x', 'MyKey')] })).toEqual(['unmanaged:MyKey', 'name:MyKey']);
+    expect(inventory({ listed: [listed('k1', 'n', { scopes: ['memory:admin'] })], known: [known('k1')] })).toEqual(['scopes:n']);
+    expect(inventory({ known: [known('k1')] })).toEqual(['missing:prod-api-kt-abc123-0123456789']);
+    expect(inventory({ known: [known('k1', { state: 'revoked' }), known('k2', { state: 'condemned' })] })).toEqual([]);
+  });
+
+  test('warns before the limit stops a rotation', () => {
+    const five = ['a', 'b', 'c', 'd', 'e'].map((id) => listed(id, `prod-${id}`));
+    const all = { listed: five, knownKeys: ['*'] };
+    expect(inventory({ ...all, keyLimit: 5 })).toEqual(['limit:']);
+    expect(inventory({ ...all, keyLimit: 20 })).toEqual([]);
+    expect(inventory({ ...all, keyLimit: 7 })).toEqual(['limit:']);
+  });
+});
