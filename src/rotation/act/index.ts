@@ -6,7 +6,7 @@ import type { Turn } from '../engine.ts';
 import { runHooks } from './hooks.ts';
 import { discardStaged, mint } from './mint.ts';
 import { succeeded, type Outcome } from './outcome.ts';
-import { promote, restore } from './publish.ts';
+import { promote, restore } from './promote.ts';
 
 type Act = (turn: Turn, facts: Facts) => Promise<Outcome>;
 

@@ -1,6 +1,6 @@
 import { windowState } from '../../core/window.ts';
 import type { Pause } from '../../ports/ledger.ts';
-import type { Gatherer } from './index.ts';
+import type { Gatherer } from './gatherer.ts';
 
 /** May it begin now: pauses and the maintenance window. */
 export const gatherGate: Gatherer = async (turn, base) => {

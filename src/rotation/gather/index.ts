@@ -4,12 +4,10 @@ import type { RotationState } from '../../core/vocabulary.ts';
 import type { Turn } from '../engine.ts';
 import { gatherDraining } from './draining.ts';
 import { gatherGate } from './gate.ts';
+import type { Gatherer } from './gatherer.ts';
 import { gatherAborting, gatherCreating, gatherStaged } from './minting.ts';
 import { gatherPreflight } from './preflight.ts';
 import { gatherConfirmed, gatherPromoting, gatherRollingBack } from './serving.ts';
-
-type Section = Partial<Facts>;
-export type Gatherer = (turn: Turn, base: Facts) => Promise<Section>;
 
 const nothing: Gatherer = async () => ({});
 

@@ -4,7 +4,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
 import { bounded, type Turn } from '../engine.ts';
 import { placeOfRecord } from '../evidence.ts';
-import type { Gatherer } from './index.ts';
+import type { Gatherer } from './gatherer.ts';
 
 type Minted = NonNullable<Facts['minted']>;
 

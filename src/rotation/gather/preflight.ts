@@ -1,4 +1,4 @@
-import type { Gatherer } from './index.ts';
+import type { Gatherer } from './gatherer.ts';
 import { prove } from '../preflight.ts';
 
 /** Proves that the rotation can succeed, before anything is created. Asked again while it is blocked. */

@@ -2,7 +2,7 @@ import { describeError } from '../../core/errors.ts';
 import type { Facts, NamedResult, PlaceFact } from '../../core/facts.ts';
 import { bounded, type Turn } from '../engine.ts';
 import { knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
-import type { Gatherer } from './index.ts';
+import type { Gatherer } from './gatherer.ts';
 
 /** What every place of the rotation holds and serves right now. */
 export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'newKey' | 'oldKey' | 'notes'>): Promise<{ reads: readonly ReadPlace[]; places: readonly PlaceFact[] }> {
