@@ -10,6 +10,8 @@ export type RotationSummary = Awaited<ReturnType<Client['rotations']>>[number];
 
 const POLL_MS = 1_000;
 const RECENT = 50;
+/** Steps within a state that are news and not only work: what became of a lost create. */
+const TELLING: ReadonlySet<string> = new Set(['unusable', 'recovered', 'pay_orphan']);
 
 export interface Follower {
   /** The next rotation that was not seen before. */
@@ -43,7 +45,7 @@ export function followerOf(client: Client, screen: Screen, signal: AbortSignal, 
         const news = await client.events(id, { after: shown.get(id) ?? 0, waitMs: POLL_MS }, signal).catch(() => null);
         if (news === null) await sleep(100);
         for (const event of news?.events ?? []) {
-          screen.step(Date.parse(event.at) - Date.parse(news?.rotation.createdAt ?? event.at), event.to, event.message, event.from === event.to);
+          screen.step(Date.parse(event.at) - Date.parse(news?.rotation.createdAt ?? event.at), event.to, event.message, event.from === event.to && !TELLING.has(event.reason));
           shown.set(id, event.seq);
           reached.add(`${id} ${event.to}`);
         }

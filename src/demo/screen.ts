@@ -57,6 +57,7 @@ export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>
       const head = ` Act ${number}  ${title} `;
       out.line(`\n${colors.bold(colors.inverse(head))}${colors.dim('─'.repeat(Math.max(0, width - head.length)))}`);
       for (const line of wrap(story, width - INDENT)) out.line(pad + colors.dim(line));
+      out.line('');
     },
     cast(name, what, where) {
       out.line(`${pad}${colors.bold(name.padEnd(13))}${what.padEnd(46)}${colors.dim(where)}`);
