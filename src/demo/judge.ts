@@ -52,7 +52,7 @@ export const PROMISES: readonly Promised[] = [
   { promise: 'app.env never served a dead key', broken: ({ watched }) => (watched.dead.length > 0 ? `it served ${watched.dead.join(', ')} after revocation` : unless(watched.looks > 0, 'nobody looked')) },
   { promise: 'Nobody used a dead key', broken: ({ keys }) => unless(keys.every((key) => key.requests_after_revocation === 0), `used after revocation: ${names(keys.filter((key) => key.requests_after_revocation > 0))}`) },
   { promise: 'Every rotation came to an end', broken: ({ rotations }) => unless(rotations.length > 0 && rotations.every(({ state }) => ENDED.includes(state)), rotations.map(({ id, state }) => `${id} is ${state}`).join(', ') || 'there was none') },
-  { promise: 'People heard of every one, twice', broken: untold },
+  { promise: 'People heard of each by Slack and by mail', broken: untold },
   { promise: 'The audit chain is whole', broken: ({ audit }) => unless(audit.ok && audit.events > 0 && audit.sealed === audit.events, audit.firstBad === null ? `${audit.sealed} of ${audit.events} events are sealed` : `event ${audit.firstBad.seq}: ${audit.firstBad.why}`) },
   { promise: 'No key was printed anywhere', broken: ({ leaks }) => unless(leaks.length === 0, `seen in ${leaks.join(', ')}`) },
   { promise: 'The worker stopped when asked', broken: ({ workerEnd }) => unless(workerEnd === 'exit code 0', `it ended with ${workerEnd}`) },
@@ -68,7 +68,7 @@ function lost(seen: Evidence): string | null {
 function untold({ messages: { slack, mail, waiting, stuck }, rotations }: Evidence): string | null {
   if (waiting + stuck > 0) return `${waiting} messages wait and ${stuck} are stuck`;
   const [bySlack, byMail] = [slack, mail].map((texts) => texts.filter((text) => text.includes(CREDENTIAL)).length);
-  return unless(bySlack === rotations.length && byMail === rotations.length, `${bySlack} Slack messages and ${byMail} mails for ${rotations.length} rotations`);
+  return unless(Math.min(bySlack ?? 0, byMail ?? 0) >= rotations.length, `${bySlack} Slack messages and ${byMail} mails for ${rotations.length} rotations`);
 }
 
 export interface Verdict {
