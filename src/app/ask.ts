@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { planCredentials, resolveSecret, type Config, type Environment } from '../config/index.ts';
 import type { PlannedCredential } from '../core/plan.ts';
+import { KeyturnError } from '../core/errors.ts';
 import { fingerprinter, Secret } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
@@ -14,7 +15,7 @@ import type { Context } from './context.ts';
 import type { Questions } from './operations.ts';
 import { createPluginCache } from './plugins.ts';
 import { questions } from './questions.ts';
-import { rootKey } from './root-key.ts';
+import { existingRootKey } from './root-key.ts';
 import { VERSION } from './version.ts';
 
 export interface AskOptions {
@@ -54,13 +55,22 @@ interface Opened {
 
 async function openToRead(config: Config, { databaseUrl }: AskOptions['environment']): Promise<Opened> {
   const { dataDir } = config.worker;
-  if (databaseUrl !== null || existsSync(join(dataDir, 'ledger'))) {
-    const key = await rootKey(config.security.rootKey, dataDir, resolveSecret);
+  if (databaseUrl === null && !existsSync(join(dataDir, 'ledger'))) return await openScratch();
+  // A key that fits no ledger: one that was begun is then refused, as one that is another's should be.
+  const key = (await existingRootKey(config.security.rootKey, dataDir, resolveSecret)) ?? newKey();
+  try {
     const opened = await openLedger({ dataDir, rootKey: key, migrate: false, ...(databaseUrl === null ? {} : { databaseUrl: databaseUrl.reveal() }) });
     return { key, opened, cleanUp: () => undefined };
+  } catch (error) {
+    if (error instanceof KeyturnError && error.code === 'LEDGER_EMPTY') return await openScratch();
+    throw error;
   }
+}
+
+/** An empty ledger of its own, gone when the question is answered: what a first worker would begin with. */
+async function openScratch(): Promise<Opened> {
   const scratch = mkdtempSync(join(tmpdir(), 'keyturn-ask-'));
-  const key = new Secret(randomBytes(32).toString('hex'));
+  const key = newKey();
   const cleanUp = (): void => rmSync(scratch, { recursive: true, force: true });
   try {
     return { key, opened: await openLedger({ dataDir: scratch, rootKey: key }), cleanUp };
@@ -69,6 +79,8 @@ async function openToRead(config: Config, { databaseUrl }: AskOptions['environme
     throw error;
   }
 }
+
+const newKey = (): Secret => new Secret(randomBytes(32).toString('hex'));
 
 /** The ledger as it would be once this configuration is declared, without declaring it. */
 function withDeclared(ledger: Ledger, planned: readonly PlannedCredential[]): Ledger {

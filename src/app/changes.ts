@@ -3,7 +3,7 @@ import { ulid } from 'ulid';
 import { KeyturnError } from '../core/errors.ts';
 import type { Adoption } from '../core/plan.ts';
 import type { Actor } from '../core/vocabulary.ts';
-import type { CredentialRecord, RequestOutcome } from '../ports/ledger.ts';
+import type { CredentialRecord, Pause, RequestOutcome } from '../ports/ledger.ts';
 import { bind } from '../rotation/bind.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
@@ -36,6 +36,7 @@ export function changes(context: Context): Changes {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
     async retryDeliveries(channel, actor) {
+      await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);
       await ledger.audit({ type: 'deliveries.retried', actor, credential: null, rotationId: null, keyId: null, detail: { channel, retried } });
       await context.queue?.wake('deliver', {});
@@ -61,7 +62,7 @@ async function rotate(context: Context, request: RotateRequest, actor: Actor): P
   for (const record of records) {
     const pause = pauseFor(pauses, record.name, record.issuer);
     if (pause === null) continue;
-    throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: 'Lift the pause with `keyturn resume`.' });
+    throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: `Lift the pause with \`keyturn resume ${scopeFlag(pause)}\`.` });
   }
   const results: RequestedRotation[] = [];
   for (const record of records) {
@@ -70,6 +71,8 @@ async function rotate(context: Context, request: RotateRequest, actor: Actor): P
   }
   return results;
 }
+
+const scopeFlag = ({ scope, name }: Pause): string => (scope === 'all' ? '--all' : scope === 'issuer' ? `--issuer ${name}` : String(name));
 
 /** All of them or none: an unknown name stops the request before anything is asked for. */
 async function chosen(context: Context, request: RotateRequest): Promise<readonly CredentialRecord[]> {
@@ -128,9 +131,25 @@ function adoptionOf(request: AdoptRequest): Adoption | null {
 
 async function knownScope(context: Context, request: PauseRequest): Promise<void> {
   if (request.scope === 'credential' && request.name !== null) await declared(context, request.name);
-  if (request.scope !== 'issuer') return;
-  const known = new Set((await context.ledger.credentials()).map((record) => record.issuer));
-  if (request.name === null || !known.has(request.name)) {
-    throw new KeyturnError('UNKNOWN_NAME', `No issuer named ${request.name} is in use.`, { effect: 'none', todo: `In use: ${[...known].join(', ')}.` });
-  }
+  if (request.scope === 'issuer') await usedIssuer(context, request.name ?? '');
+}
+
+/** Throws UNKNOWN_NAME, with the issuers that credentials have, when `name` is none of them. */
+export async function usedIssuer({ ledger }: Context, name: string): Promise<void> {
+  const known = new Set((await ledger.credentials()).map((record) => record.issuer));
+  if (known.has(name)) return;
+  throw new KeyturnError('UNKNOWN_NAME', `No issuer named ${name} is in use.`, { effect: 'none', todo: `In use: ${[...known].join(', ')}.` });
+}
+
+const MANY_STUCK = 1_000;
+
+async function stuckChannels({ ledger }: Context): Promise<ReadonlySet<string>> {
+  return new Set((await ledger.deliveries({ state: 'stuck' }, { limit: MANY_STUCK })).map((delivery) => delivery.channel));
+}
+
+/** A channel that was removed may still have messages that are stuck. Throws UNKNOWN_NAME for one that never was. */
+async function knownChannel(context: Context, name: string | null): Promise<void> {
+  const names = context.channelDefinitions().map((channel) => channel.name);
+  if (name === null || names.includes(name) || (await stuckChannels(context)).has(name)) return;
+  throw new KeyturnError('UNKNOWN_NAME', `No channel named ${name} is declared.`, { effect: 'none', todo: names.length === 0 ? 'The configuration declares none.' : `Declared: ${names.join(', ')}.` });
 }

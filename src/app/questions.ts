@@ -1,5 +1,5 @@
 import { KeyturnError } from '../core/errors.ts';
-import { declared } from './changes.ts';
+import { declared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
 import { doctor } from './doctor.ts';
 import { keys, keysById } from './keys.ts';
@@ -21,20 +21,28 @@ export function questions(context: Context): Questions {
     },
     async keys(filter) {
       if (filter.credential !== undefined) await declared(context, filter.credential);
+      if (filter.issuer !== undefined) await usedIssuer(context, filter.issuer);
       return await keys(context, filter);
     },
     async rotations({ limit, ...filter }) {
+      await everDeclared(context, filter.credential);
       const rotations = await ledger.rotations(filter, { limit: limit ?? DEFAULT_LIMIT });
       const records = await keysById(ledger, rotations);
       return rotations.map((rotation) => rotationSummary(rotation, records));
     },
     rotation: (id) => rotationDetail(context, id),
     async audit({ limit, ...filter }) {
+      await everDeclared(context, filter.credential);
       return (await ledger.auditEvents(filter, { limit: limit ?? DEFAULT_LIMIT })).map(auditView);
     },
     verifyAudit: () => ledger.verifyAudit(),
     doctor: () => doctor(context),
   };
+}
+
+/** History outlives a declaration, so a credential that was removed may still be asked about. Throws UNKNOWN_CREDENTIAL. */
+async function everDeclared(context: Context, name: string | undefined): Promise<void> {
+  if (name !== undefined && (await context.ledger.credential(name)) === null) await declared(context, name);
 }
 
 async function rotationDetail({ ledger }: Context, idOrPrefix: string): Promise<RotationDetail> {

@@ -6,7 +6,7 @@ import { createEmailChannel, type EmailChannelOptions } from '../channels/email/
 import { createSlackChannel, type SlackChannelOptions } from '../channels/slack/index.ts';
 import { createHttpCheck, type HttpCheckOptions } from '../checks/http/index.ts';
 import { createIssuerCheck, type IssuerCheckOptions } from '../checks/issuer/index.ts';
-import { isSecretRef } from '../config/index.ts';
+import { isSecretRef, proxyEnvironment } from '../config/index.ts';
 import type { PlaceDefinition, PluginDefinition, SecretRef } from '../core/plan.ts';
 import type { Secret } from '../core/secret.ts';
 import { createCommandHook, type CommandHookOptions } from '../hooks/command/index.ts';
@@ -40,9 +40,14 @@ export const ISSUERS: Openers<Issuer> = {
 };
 
 export const STORES: Openers<SecretStore> = {
-  'aws-secrets-manager': (options: SecretsManagerOptions) => createSecretsManagerStore(options),
+  'aws-secrets-manager': (options: SecretsManagerOptions) => createSecretsManagerStore({ ...options, ...viaProxy() }),
   'env-file': (options: EnvFileOptions) => createEnvFileStore(options),
 };
+
+function viaProxy(): Pick<SecretsManagerOptions, 'proxyEnv'> {
+  const proxyEnv = proxyEnvironment();
+  return proxyEnv === undefined ? {} : { proxyEnv };
+}
 
 export const CHECKS: Openers<OpenedCheck, [CheckedKey]> = {
   issuer: (options: Omit<IssuerCheckOptions, keyof CheckedKey>, key) => ({ of: 'key', check: createIssuerCheck({ ...options, ...key }) }),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecretRef } from '../core/plan.ts';
 import { KeyturnError } from '../core/errors.ts';
@@ -7,6 +7,7 @@ import { Secret } from '../core/secret.ts';
 import type { Resolve } from './registry.ts';
 
 const MIN_LENGTH = 32;
+const ROOT_KEY_FILE = 'root.key';
 
 /**
  * The installation's root key: by reference when one is configured, else a file in the data directory that is made on
@@ -14,13 +15,24 @@ const MIN_LENGTH = 32;
  */
 export async function rootKey(ref: SecretRef | undefined, dataDir: string, resolve: Resolve): Promise<Secret> {
   if (ref === undefined) return ownRootKey(dataDir);
+  return await configured(ref, resolve);
+}
+
+/** The same for those who only read: null where none was made yet, and none is made. */
+export async function existingRootKey(ref: SecretRef | undefined, dataDir: string, resolve: Resolve): Promise<Secret | null> {
+  if (ref !== undefined) return await configured(ref, resolve);
+  const file = join(dataDir, ROOT_KEY_FILE);
+  return existsSync(file) ? new Secret(readFileSync(file, 'utf8').trim()) : null;
+}
+
+async function configured(ref: SecretRef, resolve: Resolve): Promise<Secret> {
   const key = await resolve(ref);
   if (key.reveal().length >= MIN_LENGTH) return key;
   throw new KeyturnError('CONFIG_INVALID', `security.rootKey holds fewer than ${MIN_LENGTH} characters, so it could be guessed.`, { effect: 'none', todo: 'Make one with `openssl rand -hex 32`.' });
 }
 
 function ownRootKey(dataDir: string): Secret {
-  const file = join(dataDir, 'root.key');
+  const file = join(dataDir, ROOT_KEY_FILE);
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     // `wx`: of two processes that begin at once, one makes it and both read it.

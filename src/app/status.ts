@@ -1,5 +1,7 @@
+import { nextDue, occurrenceDue } from '../core/policy.ts';
 import type { CredentialRecord, Pause, Rotation } from '../ports/ledger.ts';
 import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
+import { dueFacts } from '../rotation/due.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import type { Context } from './context.ts';
 import { UNKNOWN_KEYS, keysById } from './keys.ts';
@@ -55,13 +57,21 @@ function credentialStatus(facts: CredentialFacts): CredentialStatus {
     policy: record.plan.policy.name,
     currentKey: keyName(current),
     keyAgeMs: current === null ? null : now.getTime() - current.createdAt.getTime(),
-    dueAt: iso(record.dueAt),
+    dueAt: iso(record.dueAt ?? dueByPolicy(record, current, now)),
     lastRotatedAt: iso(record.lastRotatedAt),
     openRotation: rotation === undefined ? null : rotationSummary(rotation, keys.size === 0 ? UNKNOWN_KEYS : keys),
     openDebts: debts.length,
     paused,
     health: healthOf(rotation, current, paused),
   };
+}
+
+/** Until the next sweep writes it down, right after a rotation or a changed policy. Null without a key, or when only people rotate. */
+function dueByPolicy(record: CredentialRecord, current: KeyRecord | null, now: Date): Date | null {
+  if (current === null) return null;
+  const { policy } = record.plan;
+  const facts = dueFacts(record, current);
+  return occurrenceDue(policy, facts, now)?.dueAt ?? nextDue(policy, { ...facts, after: now });
 }
 
 function healthOf(rotation: Rotation | undefined, current: KeyRecord | null, paused: boolean): string {

@@ -43,6 +43,14 @@ export function readEnvironment(env: Env = process.env): Environment {
   };
 }
 
+const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'] as const;
+
+/** The proxy settings of the environment, for clients that do not read them; undefined without any. */
+export function proxyEnvironment(env: Env = process.env): Readonly<Record<string, string>> | undefined {
+  const set = PROXY_VARIABLES.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]] as const]));
+  return set.length === 0 ? undefined : Object.fromEntries(set);
+}
+
 function accountName(): string {
   try {
     return userInfo().username;

@@ -1,5 +1,5 @@
 /** Configuration: one schema, one loader, the only reader of the process's environment. */
-export { readEnvironment, type Env, type Environment } from './environment.ts';
+export { proxyEnvironment, readEnvironment, type Env, type Environment } from './environment.ts';
 export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptions } from './load.ts';
 export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
 export { ConfigError } from './problems.ts';

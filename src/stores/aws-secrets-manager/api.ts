@@ -1,4 +1,6 @@
 /** The five calls to AWS that the store makes, for one secret, under one deadline, with errors in Keyturn's words. */
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type * as Sdk from '@aws-sdk/client-secrets-manager';
 import type { DescribeSecretResponse, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Secret } from '../../core/secret.ts';
@@ -8,6 +10,7 @@ import type { Place, SecretsManagerOptions } from './options.ts';
 
 /** Tries of one request by the SDK itself, all inside the store's deadline. */
 const MAX_ATTEMPTS = 3;
+const MAX_SOCKETS = 50;
 
 export interface Connection {
   readonly sdk: typeof Sdk;
@@ -21,8 +24,15 @@ export async function connect(options: SecretsManagerOptions): Promise<Connectio
     maxAttempts: MAX_ATTEMPTS,
     ...(options.region === undefined ? {} : { region: options.region }),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    ...(options.proxyEnv === undefined ? {} : { requestHandler: throughProxy(options.proxyEnv) }),
   });
   return { sdk, client };
+}
+
+/** Agents that go through the proxy that the environment names (Node 24.5 and later; older ones connect directly). */
+function throughProxy(proxyEnv: Readonly<Record<string, string>>): { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent } {
+  const options = { keepAlive: true, maxSockets: MAX_SOCKETS, proxyEnv: { ...proxyEnv } };
+  return { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) };
 }
 
 export interface FetchedVersion {

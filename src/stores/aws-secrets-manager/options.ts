@@ -19,6 +19,8 @@ export interface SecretsManagerOptions {
   readonly tags?: Readonly<Record<string, string>>;
   /** The longest that one call of the store may take, with its retries; milliseconds, 15000 unless said. */
   readonly callTimeoutMs?: number;
+  /** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, which the SDK does not read by itself. */
+  readonly proxyEnv?: Readonly<Record<string, string>>;
   /** A client made elsewhere (proxy, private CA, test); the store does not close it. `region` and `endpoint` then only name it. */
   readonly client?: SecretsManagerClient;
 }
