@@ -9,6 +9,8 @@ issuers:
     type: hypermemory
     # A key with the scope memory:admin. It lists, creates and revokes the others.
     adminKey: \${env:HYPERMEMORY_ADMIN_KEY}
+    # Names of keys that people look after themselves, such as the admin key: they are not reported.
+    # knownKeys: [my-admin-key]
 
 # Where new keys are published for applications.
 stores:

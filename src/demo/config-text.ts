@@ -22,7 +22,7 @@ export function configText(places: DemoPlaces): string {
   return stringify({
     version: 1,
     issuers: {
-      hypermemory: { type: 'hypermemory', baseUrl: places.sandboxUrl, adminKey: `\${file:${places.adminKeyFile}}`, plan: 'enterprise', listLag: '500ms', pacing: { perMinute: 60 } },
+      hypermemory: { type: 'hypermemory', baseUrl: places.sandboxUrl, adminKey: `\${file:${places.adminKeyFile}}`, plan: 'enterprise', listLag: '500ms', knownKeys: ['sandbox-admin'], pacing: { perMinute: 60 } },
     },
     stores: { 'app-env': { type: 'env-file', path: places.envFile } },
     checks: { application: { type: 'http', url: places.healthUrl, timeout: '2s', attempts: 12, interval: '250ms', consecutive: 2, deadline: '10s' } },

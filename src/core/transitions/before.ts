@@ -19,7 +19,7 @@ export const BEFORE: readonly Row[] = [
   { from: 'preflight', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { write: 'forget_old' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer, without Keyturn: applications that use it are locked out. Going on without it.`, tell: 'critical' },
   { from: 'preflight', reason: 'problems', title: 'something stands in the way', when: problems, does: { go: 'blocked' }, message: problemText, tell: 'warning' },
   { from: 'preflight', paths: ['replace'], reason: 'clear_replace', title: 'all proved (replace)', when: (f) => f.oldKey !== null, does: { go: 'revoking' }, condemn: 'old', message: () => 'All proved. The strategy is replace: the old key is revoked first, with downtime, as the policy allows.' },
-  { from: 'preflight', reason: 'clear', title: 'all proved', when: always, does: { go: 'creating' }, message: () => 'All proved: stores, key slot, admin key, current key.' },
+  { from: 'preflight', reason: 'clear', title: 'all proved', when: always, does: { go: 'creating' }, message: (f) => `All proved: stores, key slot, admin key${f.oldKey === null ? '; there is no current key yet' : ', current key'}.` },
 
   { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
   { from: 'blocked', reason: 'adopted_meanwhile', title: 'a key was adopted meanwhile', when: adoptedMeanwhile, does: { go: 'preflight' }, message: () => 'A key was adopted meanwhile; it is the one to be replaced.' },

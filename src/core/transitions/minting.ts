@@ -17,7 +17,7 @@ const unanswerable = (f: Facts): boolean => f.minted === undefined || f.minted.l
 const spent = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) >= MAX_LOST_ATTEMPTS;
 const spentNext = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) + 1 >= MAX_LOST_ATTEMPTS;
 const lookLeft = (f: Facts): number => Math.max(0, (f.minted?.lookUntil.getTime() ?? 0) - f.now.getTime());
-const unusable = (f: Facts): string => `The create's answer was lost; ${found(f)} key(s) exist under its name without one staged value: condemned.`;
+const unusable = (f: Facts): string => `The create's answer was lost; ${found(f) === 1 ? 'a key exists' : `${found(f)} keys exist`} under its name without a staged value: condemned.`;
 const FORWARD_ONLY = ['emergency', 'replace'] as const;
 
 export const CREATING: readonly Row[] = [
