@@ -79,7 +79,7 @@ function holder(dataDir: string): string | null {
 function unusable(dataDir: string, cause: unknown): KeyturnError {
   return new KeyturnError('USAGE', `The data directory ${dataDir} cannot be used: ${describeError(cause)}. Without it there is no embedded ledger.`, {
     cause,
-    todo: 'Give the user that runs Keyturn write access to it, or choose another with --data-dir.',
+    todo: 'Give the user that runs Keyturn write access to it, or choose another with `worker.dataDir` or KEYTURN_DATA_DIR.',
     effect: 'none',
   });
 }

@@ -2,10 +2,13 @@ import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
 import { KeyturnError } from '../core/errors.ts';
 import { deriveKey, type Secret } from '../core/secret.ts';
 import { GENESIS, chainHead } from './chain.ts';
+import { emptyLedger } from './migrate.ts';
 import { HEAD_KEY } from './seal.ts';
 import { json, type Db } from './sql.ts';
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+const INSTALLATION = 'installation';
+const ROOT_KEY = 'root-key';
 const INSTALLATION_LENGTH = 6;
 
 /**
@@ -13,25 +16,40 @@ const INSTALLATION_LENGTH = 6;
  * installation id. Throws ROOT_KEY_MISMATCH when the ledger was begun with another root key.
  */
 export async function establish(db: Db, rootKey: Secret): Promise<string> {
-  const auditKey = deriveKey(rootKey, 'audit');
-  const check = createHmac('sha256', deriveKey(rootKey, 'check')).update('keyturn').digest('hex');
-  const kept = await keepFirst(db, { installation: newInstallation(), 'root-key': check });
-  if (!timingSafeEqual(Buffer.from(String(kept['root-key'])), Buffer.from(check))) throw mismatch();
-  await keepFirst(db, { [HEAD_KEY]: chainHead(auditKey, 0, GENESIS) });
-  return String(kept['installation']);
+  const kept = await keepFirst(db, { [INSTALLATION]: newInstallation(), [ROOT_KEY]: checkOf(rootKey) });
+  requireSameRoot(kept, rootKey);
+  await keepFirst(db, { [HEAD_KEY]: chainHead(deriveKey(rootKey, 'audit'), 0, GENESIS) });
+  return String(kept[INSTALLATION]);
+}
+
+/** The installation id of a ledger that somebody has established; writes nothing. Throws LEDGER_EMPTY, ROOT_KEY_MISMATCH. */
+export async function established(db: Db, rootKey: Secret): Promise<string> {
+  const kept = await found(db, [INSTALLATION, ROOT_KEY]);
+  if (!(ROOT_KEY in kept)) throw emptyLedger();
+  requireSameRoot(kept, rootKey);
+  return String(kept[INSTALLATION]);
+}
+
+function requireSameRoot(kept: Readonly<Record<string, unknown>>, rootKey: Secret): void {
+  if (!timingSafeEqual(Buffer.from(String(kept[ROOT_KEY])), Buffer.from(checkOf(rootKey)))) throw mismatch();
+}
+
+function checkOf(rootKey: Secret): string {
+  return createHmac('sha256', deriveKey(rootKey, 'check')).update('keyturn').digest('hex');
+}
+
+async function found(db: Db, keys: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
+  const rows = await db.selectFrom('meta').select(['key', 'value']).where('key', 'in', keys).execute();
+  return Object.fromEntries(rows.map((row) => [row.key, row.value]));
 }
 
 async function keepFirst(db: Db, values: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
   const keys = Object.keys(values);
-  const found = async (): Promise<Readonly<Record<string, unknown>>> => {
-    const rows = await db.selectFrom('meta').select(['key', 'value']).where('key', 'in', keys).execute();
-    return Object.fromEntries(rows.map((row) => [row.key, row.value]));
-  };
-  const before = await found();
+  const before = await found(db, keys);
   if (keys.every((key) => key in before)) return before;
   const rows = keys.map((key) => ({ key, value: json(values[key]) }));
   await db.insertInto('meta').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
-  return found();
+  return await found(db, keys);
 }
 
 function newInstallation(): string {

@@ -24,14 +24,19 @@ export async function migrateLedger(db: Kysely<Tables>): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-/** Throws LEDGER_OLDER when migrations are pending, LEDGER_NEWER when unknown ones were applied. */
+/** For those who only read. Throws LEDGER_EMPTY when nobody was here yet, LEDGER_OLDER when migrations are pending, LEDGER_NEWER when unknown ones were applied. */
 export async function requireMigrated(db: Kysely<Tables>): Promise<void> {
   const pending = await pendingMigrations(db);
   if (pending.length === 0) return;
+  if (pending.length === Object.keys(MIGRATIONS).length) throw emptyLedger();
   throw new KeyturnError('LEDGER_OLDER', `The ledger lacks the migrations ${pending.join(', ')}: this Keyturn cannot read it yet.`, {
     todo: 'Start one worker that may migrate it, then this one.',
     effect: 'none',
   });
+}
+
+export function emptyLedger(): KeyturnError {
+  return new KeyturnError('LEDGER_EMPTY', 'No worker has begun this ledger yet, so it holds nothing to read.', { todo: 'Start one with `keyturn up`.', effect: 'none' });
 }
 
 /** Names of migrations that the ledger lacks. Throws LEDGER_NEWER. */

@@ -7,7 +7,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import { lockDataDir, type DataDirLock } from './data-dir.ts';
 import { ledgerError } from './failures.ts';
 import { composeLedger } from './ledger.ts';
-import { establish } from './meta.ts';
+import { establish, established } from './meta.ts';
 import { migrateLedger, requireMigrated } from './migrate.ts';
 import type { SqlPool } from './pool.ts';
 import type { Db } from './sql.ts';
@@ -21,7 +21,7 @@ export interface LedgerOptions {
   readonly databaseUrl?: string;
   readonly dataDir: string;
   readonly rootKey: Secret;
-  /** False to refuse an older ledger (LEDGER_OLDER) instead of migrating it. */
+  /** False for those who only read: a ledger that lacks something is refused (LEDGER_EMPTY, LEDGER_OLDER), not mended. */
   readonly migrate?: boolean;
   /** Connections to PostgreSQL; the queue's lanes listen on five of them. */
   readonly poolSize?: number;
@@ -36,18 +36,19 @@ export interface OpenLedger {
 }
 
 /**
- * Opens the ledger, migrating it first. Throws LEDGER_UNREACHABLE, LEDGER_NEWER, LEDGER_OLDER, ROOT_KEY_MISMATCH,
+ * Opens the ledger, migrating it first. Throws LEDGER_UNREACHABLE, LEDGER_NEWER, LEDGER_OLDER, LEDGER_EMPTY, ROOT_KEY_MISMATCH,
  * and for an embedded one DATA_DIR_IN_USE or USAGE; then nothing stays open or locked.
  */
 export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const opened = await openPool(options);
   try {
     const db = kyselyOver(opened.pool);
-    await (options.migrate === false ? requireMigrated(db) : migrateLedger(db));
+    const reads = options.migrate === false;
+    await (reads ? requireMigrated(db) : migrateLedger(db));
     const scoped = db.withSchema('keyturn');
-    const installation = await establish(scoped, options.rootKey);
+    const installation = await (reads ? established : establish)(scoped, options.rootKey);
     const { kind, pool, lock, sync, close } = opened;
-    if (lock !== null) await freeLeases(scoped);
+    if (lock !== null && !reads) await freeLeases(scoped);
     await sync();
     return { ledger: composeLedger({ kind, db: scoped, rootKey: options.rootKey, installation, sync, close }), pool, lock };
   } catch (error) {

@@ -18,7 +18,7 @@ describe.each(RUNTIMES)('opening a ledger on $name', (runtime) => {
   });
 
   test('migrates it once, keeps its installation id, and refuses what a newer Keyturn has changed', async () => {
-    await expect(openLedger({ ...options(), migrate: false })).rejects.toMatchObject({ code: 'LEDGER_OLDER' });
+    await expect(openLedger({ ...options(), migrate: false })).rejects.toMatchObject({ code: 'LEDGER_EMPTY' });
     const first = await openLedger(options());
     const installation = await first.ledger.installation();
     expect(installation).toMatch(/^[a-z2-7]{6}$/);

@@ -66,12 +66,12 @@ async function lookAt(client: Client, look: Look, signal: AbortSignal): Promise<
 }
 
 function fieldsOf(client: Client, look: Look, json: unknown): { ok: boolean; detail: string } {
-  const { fields } = client.settings;
+  const { fields, keyLimit } = client.settings;
   const entries = look.entries === undefined ? [json] : child(json, fields[look.entries]);
   if (!Array.isArray(entries)) return { ok: false, detail: `answers 200, but has no list "${fields[look.entries ?? 'keys']}"; set fields.${look.entries}` };
   if (entries.length === 0) return { ok: true, detail: 'answers 200; nothing is listed yet, so its fields are not known' };
   const served = (name: FieldName): boolean => entries.some((entry) => child(entry, fields[name]) !== undefined);
-  const asked = [...look.needed, ...(Object.keys(look.wished) as FieldName[])];
+  const asked = [...look.needed, ...(Object.keys(look.wished) as FieldName[])].filter((name) => name !== 'plan' || keyLimit === undefined);
   const missing = asked.filter((name) => !served(name));
   const present = asked.filter(served).map((name) => fields[name]);
   const lacks = missing.map((name) => `lacks "${fields[name]}"${consequence(look, name)}`);
