@@ -120,7 +120,7 @@ async function adopt(context: Context, request: AdoptRequest, actor: Actor): Pro
   const { key } = binding;
   return {
     credential: key.credential, issuer: key.issuer, issuerKeyId: key.issuerKeyId, name: key.name, prefix: key.prefix, scopes: key.scopes,
-    createdAt: key.createdAt.toISOString(), lastUsedAt: null, requestsToday: null, errorRate: null, state: key.state,
+    createdAt: key.createdAt.toISOString(), lastUsedAt: null, requestsToday: null, errorRate: null, state: key.state, issuerAnswered: true,
   };
 }
 

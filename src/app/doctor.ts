@@ -91,7 +91,8 @@ async function examineStoresOf(context: Context, { record, plugins }: Opened): P
     findings.push(...problems.map((p) => (p.fatal ? problem('store', name, p.message) : warning('store', name, p.message))));
     const served = open === null && current !== null ? drift(record.name, fact.serving) : null;
     if (served !== null) findings.push(problem('store', name, served));
-    else if (fact.serving !== 'unreadable' && problems.length === 0) findings.push(ok('store', name, 'can be read, and written as far as can be known without writing'));
+    else if (fact.serving === 'unreadable' && problems.length === 0) findings.push(problem('store', name, `It cannot be read: ${fact.detail}`));
+    else if (problems.length === 0) findings.push(ok('store', name, 'can be read, and written as far as can be known without writing'));
   }
   return findings;
 }

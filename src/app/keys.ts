@@ -35,18 +35,19 @@ async function keysAt(context: Context, records: readonly CredentialRecord[], fi
   const first = records[0];
   if (first === undefined) return [];
   const known = await context.ledger.keysOfIssuer(first.issuer);
-  const { listed, usage } = await askIssuer(context, first);
+  const answer = await askIssuer(context, first);
+  const { listed, usage } = answer ?? { listed: [], usage: [] };
   const usageBy = new Map(usage.map((figures) => [figures.issuerKeyId, figures]));
   const listedBy = new Map(listed.map((key) => [key.id, key]));
   const names = new Set(records.map((record) => record.name));
-  const ours = known.filter((key) => names.has(key.credential)).map((key) => view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)));
+  const ours = known.filter((key) => names.has(key.credential)).map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), issuerAnswered: answer !== null }));
   if (filter.credential !== undefined) return ours;
   const knownIds = new Set(known.map((key) => key.issuerKeyId));
   const others = listed.filter((key) => key.live && !knownIds.has(key.id)).map((key) => unmanaged(first.issuer, key, usageBy.get(key.id)));
   return [...ours, ...others];
 }
 
-async function askIssuer(context: Context, record: CredentialRecord): Promise<{ listed: readonly IssuedKey[]; usage: readonly KeyUsageToday[] }> {
+async function askIssuer(context: Context, record: CredentialRecord): Promise<{ listed: readonly IssuedKey[]; usage: readonly KeyUsageToday[] } | null> {
   try {
     const { issuer } = await context.engine.plugins(record.plan);
     const signal = AbortSignal.timeout(ASK_MS);
@@ -54,7 +55,7 @@ async function askIssuer(context: Context, record: CredentialRecord): Promise<{ 
     return { listed, usage: usage ?? [] };
   } catch (error) {
     context.engine.log.warn({ issuer: record.issuer, error: describeError(error) }, 'keys are shown from the ledger alone');
-    return { listed: [], usage: [] };
+    return null;
   }
 }
 
@@ -63,12 +64,12 @@ function figures(usage: KeyUsageToday | undefined): Pick<KeyView, 'requestsToday
   return { requestsToday: usage.requests, errorRate: usage.requests === 0 ? null : usage.failures / usage.requests };
 }
 
-function view(key: KeyRecord, listed: IssuedKey | undefined, usage: KeyUsageToday | undefined): KeyView {
+function view(key: KeyRecord, listed: IssuedKey | undefined, usage: KeyUsageToday | undefined): Omit<KeyView, 'issuerAnswered'> {
   const { credential, issuer, issuerKeyId, name, prefix, scopes, state } = key;
   return { credential, issuer, issuerKeyId, name, prefix, scopes, createdAt: key.createdAt.toISOString(), lastUsedAt: iso(listed?.lastUsedAt ?? null), ...figures(usage), state };
 }
 
 function unmanaged(issuer: string, key: IssuedKey, usage: KeyUsageToday | undefined): KeyView {
   const { id: issuerKeyId, name, prefix, scopes } = key;
-  return { credential: null, issuer, issuerKeyId, name, prefix, scopes, createdAt: iso(key.createdAt), lastUsedAt: iso(key.lastUsedAt), ...figures(usage), state: 'unmanaged' };
+  return { credential: null, issuer, issuerKeyId, name, prefix, scopes, createdAt: iso(key.createdAt), lastUsedAt: iso(key.lastUsedAt), ...figures(usage), state: 'unmanaged', issuerAnswered: true };
 }

@@ -103,6 +103,8 @@ export interface KeyView {
   readonly errorRate: number | null;
   /** A key state, or `unmanaged` for keys that Keyturn did not make. */
   readonly state: string;
+  /** False when the issuer did not answer: last use and today's figures are unknown then, and unmanaged keys are not shown. */
+  readonly issuerAnswered: boolean;
 }
 
 export interface PlanEntry {

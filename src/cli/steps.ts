@@ -56,8 +56,8 @@ export function printEnd(out: Terminal, rotation: RotationSummary, exit: number 
   }
   if (exit === EXIT.blocked) {
     out.note(clean(`error: ${rotation.credential} is blocked: ${rotation.message}`));
-    out.note(`  It goes on by itself once the cause has cleared${rotation.path === 'displace' ? '; the old key still works' : ''}.`);
+    out.note(`  It goes on by itself once the cause has cleared${rotation.path === 'displace' && rotation.oldKey !== null ? '; the old key still works' : ''}.`);
   } else if (exit === EXIT.failed) {
-    out.note(clean(`error: ${rotation.credential} was not rotated (${rotation.state}): ${rotation.message}`));
+    out.note(clean(`error: ${rotation.credential} was not rotated. ${rotation.message}`));
   }
 }

@@ -117,5 +117,6 @@ async function letGo(tx: Tx, rotation: Rotation, change: Change): Promise<void> 
   if (over || change.unlockLocations === true) await unlockLocations(tx, rotation.id);
   if (over || change.releaseSlot === true) await releaseSlot(tx, rotation.id);
   if (rotation.state !== 'done') return;
-  await tx.updateTable('credentials').set({ last_rotated_at: NOW }).where('name', '=', rotation.credential).execute();
+  // The age of the key begins anew: when it is due next is for the next sweep to say.
+  await tx.updateTable('credentials').set({ last_rotated_at: NOW, due_at: sql`'-infinity'` }).where('name', '=', rotation.credential).execute();
 }

@@ -91,7 +91,9 @@ async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal,
   ]);
   const prints = knownPrints(null, request.oldKey, keys);
   const facts = placeFacts(reads, prints, engine.fingerprint);
-  const problems = facts.flatMap((fact): Problem[] => {
+  const problems = facts.flatMap((fact, index): Problem[] => {
+    // What probing found is why it cannot be read: once is enough.
+    if (fact.serving === 'unreadable' && (probes[index] ?? []).length > 0) return [];
     if (fact.serving === 'unreadable') return [{ code: 'store_unreadable', message: `${fact.describe} cannot be read: ${fact.detail}`, todo: '' }];
     if (fact.serving !== 'foreign') return [];
     return [{

@@ -135,10 +135,8 @@ async function startWorker(cwd: string, env: Readonly<Record<string, string>>, w
   const [command, ...args] = [...wrap, process.execPath, LAUNCHER, 'up'];
   const running = start(command, args, { cwd, env });
   const lines = (): readonly Readonly<Record<string, unknown>>[] => running.output().split('\n').filter((line) => line.startsWith('{') && line.endsWith('}')).map((line) => JSON.parse(line) as Record<string, unknown>);
-  await until(() => {
-    if (running.child.exitCode !== null) throw new Error(`the worker ended with ${running.child.exitCode}: ${running.output()}`);
-    return lines().some((line) => line['msg'] === 'up');
-  }, START_MS, 'the worker');
+  await until(() => running.child.exitCode !== null || lines().some((line) => line['msg'] === 'up'), START_MS, 'the worker');
+  if (running.child.exitCode !== null) throw new Error(`the worker ended with ${running.child.exitCode}: ${running.output()}`);
   return { ...running, lines, kill: async () => void (await running.ended('SIGKILL')) };
 }
 

@@ -60,7 +60,7 @@ export function rotationSummary(id: string, parts: Partial<O.RotationSummary> = 
 export function keyView(parts: Partial<O.KeyView> = {}): O.KeyView {
   return {
     credential: 'prod-api-server', issuer: 'hypermemory', issuerKeyId: OLD.issuerKeyId, name: OLD.name, prefix: OLD.prefix,
-    scopes: ['memory:read', 'memory:write'], createdAt: ago(12 * DAY), lastUsedAt: ago(4_000), requestsToday: 12_345, errorRate: 0.001, state: 'current', ...parts,
+    scopes: ['memory:read', 'memory:write'], createdAt: ago(12 * DAY), lastUsedAt: ago(4_000), requestsToday: 12_345, errorRate: 0.001, state: 'current', issuerAnswered: true, ...parts,
   };
 }
 

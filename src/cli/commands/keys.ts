@@ -1,4 +1,5 @@
 import type { KeyView } from '../../app/operations.ts';
+import { clean } from '../clean.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Column } from '../table.ts';
 import { relative } from '../times.ts';
@@ -16,7 +17,10 @@ export const keys: CommandSpec = {
     const { filterOf } = await import('../given.ts');
     const { list } = await import('../table.ts');
     const client = await cli.worker();
-    await list(cli.out, cli.json, await client.keys(filterOf(given, ['credential', 'issuer'])), COLUMNS, 'No keys.');
+    const rows = await client.keys(filterOf(given, ['credential', 'issuer']));
+    await list(cli.out, cli.json, rows, COLUMNS, 'No keys.');
+    const silent = new Set(rows.filter((row) => !row.issuerAnswered).map((row) => row.issuer));
+    for (const issuer of silent) cli.out.note(clean(`warning: ${issuer} did not answer, so its keys are shown as the ledger has them. See \`keyturn doctor\`.`));
     return 0;
   },
 };
@@ -32,7 +36,7 @@ const COLUMNS: readonly Column<KeyView>[] = [
   { head: 'PREFIX', exact: (row) => row.prefix, drop: 4 },
   { head: 'SCOPES', exact: (row) => row.scopes.join(','), shown: (row) => row.scopes.join(', '), drop: 5, wraps: true },
   { head: 'CREATED', exact: (row) => known(row.createdAt), shown: (row) => relative(row.createdAt), drop: 6 },
-  { head: 'LAST USED', exact: (row) => known(row.lastUsedAt), shown: (row) => (row.lastUsedAt === null ? 'never' : relative(row.lastUsedAt)) },
+  { head: 'LAST USED', exact: (row) => known(row.lastUsedAt), shown: (row) => (row.lastUsedAt === null ? (row.issuerAnswered ? 'never' : '?') : relative(row.lastUsedAt)) },
   { head: 'TODAY', exact: (row) => known(row.requestsToday) },
   { head: 'ERRORS', exact: (row) => known(row.errorRate), shown: (row) => percent(row.errorRate), paint: (colors, text, row) => ((row.errorRate ?? 0) >= 0.05 ? colors.red(text) : text) },
   { head: 'STATE', exact: (row) => row.state, paint: (colors, text, row) => colors[PAINT[row.state] ?? 'dim'](text) },

@@ -4,7 +4,7 @@ import type { Facts } from '../facts.ts';
 import { always, backoff, type Row } from './row.ts';
 
 const problems = (f: Facts): boolean => (f.preflight?.problems.length ?? 0) > 0;
-const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`).join(' ');
+const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`.trimEnd()).join(' ');
 const oldKeyGone = (f: Facts): boolean => f.oldKey !== null && f.oldKeyAlive === false;
 /** A key was adopted while the rotation waited without one: it must be proved and drained like any other. */
 const adoptedMeanwhile = (f: Facts): boolean => f.oldKey === null && f.rotation.path !== 'emergency' && f.currentKeyId != null;

@@ -57,6 +57,7 @@ async function lookAt(client: Client, look: Look, signal: AbortSignal): Promise<
     const answer = await client.call({ method: 'GET', path: look.path, query: look.query ?? {}, again: true }, signal);
     if (answer.status === 200 && hasJson(answer)) return { what, ...fieldsOf(client, look, answer.json) };
     const words = answer.html ? 'HTML' : said(answer.json);
+    if (answer.status === 401 || answer.status === 403) return { what, ok: false, detail: `answers ${answer.status}${words === '' ? '' : ` (${words})`}; the admin key is refused there, so nothing more can be told` };
     const lost = look.without === undefined ? 'Keyturn needs it' : `without it, ${look.without}`;
     return { what, ok: false, detail: `answers ${answer.status}${words === '' ? '' : ` (${words})`}; ${lost}. If the service has it elsewhere, set paths.${look.path}` };
   } catch (thrown) {

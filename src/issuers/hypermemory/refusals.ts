@@ -88,7 +88,7 @@ function waiting(ms: number | undefined): { retryAfterMs?: number } {
 
 function unavailable({ issuer, answer, says }: Case): KeyturnError {
   return new KeyturnError('ISSUER_UNAVAILABLE', `HyperMemory issuer ${issuer} has trouble of its own (HTTP ${answer.status}${says}).`, {
-    todo: "Nothing if it passes: it is tried again; otherwise look at the service's status page.",
+    todo: "Keyturn tries again by itself; if it lasts, look at the service's status page.",
     effect: 'unknown',
     ...waiting(retryAfterMs(answer.headers, answer.json, Date.now())),
   });

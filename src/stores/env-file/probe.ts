@@ -1,6 +1,6 @@
-/** What would stop Keyturn from replacing the file, found without changing anything. A full disk shows only on writing. */
+/** What would stop Keyturn from replacing the file, found without changing anything. A used-up quota shows only on writing. */
 import { constants, type BigIntStats } from 'node:fs';
-import { access, readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { StoreProblem } from '../../ports/store.ts';
 import { readContents, type Contents } from './contents.ts';
@@ -11,6 +11,7 @@ import { isMountPoint } from './mounts.ts';
 import { targetOf, type Place } from './options.ts';
 import { siblingPath } from './sibling.ts';
 
+const FILES_WRITTEN = 2;
 const STICKY = 0o1000n;
 const OTHERS = 0o007n;
 const GROUP_AND_OTHERS = 0o077;
@@ -23,7 +24,7 @@ export async function probeFile(place: Place): Promise<readonly StoreProblem[]> 
     const directory = await directoryProblems(target);
     if (directory.length > 0) return directory;
     const contents = await readContents(target, place);
-    return [...(await fileProblems(contents, place)), ...textProblems(contents, place)];
+    return [...(await fileProblems(contents, place)), ...(await roomProblems(contents)), ...textProblems(contents, place)];
   } catch (thrown) {
     const error = fromFileSystem(thrown, place.path, 'none');
     if (error.code === 'STORE_UNAVAILABLE') throw error;
@@ -61,6 +62,16 @@ async function fileProblems({ target, loaded }: Contents, place: Place): Promise
   const siblingMode = await modeOf(sibling);
   if (siblingMode !== null && (siblingMode & GROUP_AND_OTHERS) !== 0) problems.push(warning(`${sibling} holds pending keys and others may read it. Run: chmod 600 ${sibling}`));
   return [...problems, ...looseness(target, loaded.stat)];
+}
+
+/** Staging writes a sibling and promoting a copy, each a file of its own. File systems that count nothing are believed to have room. */
+async function roomProblems({ target, loaded }: Contents): Promise<readonly StoreProblem[]> {
+  const directory = dirname(target);
+  const { blocks, bfree, bavail, bsize, files, ffree } = await statfs(directory);
+  const needed = FILES_WRITTEN * (Math.ceil(Buffer.byteLength(loaded?.text ?? '') / bsize) + 1);
+  const free = process.geteuid?.() === 0 ? bfree : bavail;
+  const full = (blocks > 0 && free < needed) || (files > 0 && ffree < FILES_WRITTEN);
+  return full ? [fatal(`${directory} has no room for a new copy of the file. Free space there; the file is untouched.`)] : [];
 }
 
 function looseness(target: string, { nlink, mode }: BigIntStats): readonly StoreProblem[] {
