@@ -42,10 +42,10 @@ async function main(only: readonly string[], runs: number, json: boolean): Promi
 
 function print(results: readonly RotationFigures[]): void {
   const plain = { style: { head: [], border: [] } };
-  const totals = new Table({ ...plain, head: ['case', 'calls', 'bare', 'Keyturn', 'ratio', 'own', 'own, least to most', 'first'] });
+  const totals = new Table({ ...plain, head: ['case', 'calls', 'bare', 'Keyturn', 'ratio', 'own', 'own, least to most', 'own CPU', 'first'] });
   const shares = new Table({ ...plain, head: ['case', 'issuer and stores', 'ledger', 'queue', 'rest', 'ledger calls', 'commits', 'syncs', 'jobs', 'wakes'] });
   for (const r of results) {
-    totals.push([r.name, r.calls, ms(r.bareMs), ms(r.keyturnMs), `${r.ratio.toFixed(2)}×`, ms(r.ownMs), `${ms(r.ownMinMs)} to ${ms(r.ownMaxMs)}`, ms(r.firstMs)]);
+    totals.push([r.name, r.calls, ms(r.bareMs), ms(r.keyturnMs), `${r.ratio.toFixed(2)}×`, ms(r.ownMs), `${ms(r.ownMinMs)} to ${ms(r.ownMaxMs)}`, ms(r.ownCpuMs), ms(r.firstMs)]);
     shares.push([r.name, ms(r.shares.outside), ms(r.shares.ledger), ms(r.shares.queue), ms(r.shares.rest), r.ledgerCalls, r.commits, r.syncs, r.jobs, r.wakes]);
   }
   console.log(`${totals.toString()}\nWhere Keyturn's time goes:\n${shares.toString()}`);

@@ -25,6 +25,8 @@ export interface RotationFigures {
   /** Of all runs: each against the bare calls made right after it. */
   readonly ownMinMs: number;
   readonly ownMaxMs: number;
+  /** Processor time that Keyturn's process spends beyond the bare calls (on PostgreSQL without the server's). */
+  readonly ownCpuMs: number;
   /** Of the first rotation after the worker began, when nothing is warm yet; not part of the medians. */
   readonly firstMs: number;
   readonly calls: number;
@@ -105,6 +107,7 @@ function figures(pairs: readonly { keyturn: MeasuredRotation; bare: Measured }[]
   const called = (name: string): number => over((pair) => pair.keyturn.ledger[name] ?? 0);
   return {
     bareMs, keyturnMs, ratio: keyturnMs / bareMs, ownMs: keyturnMs - bareMs, ownMinMs: Math.min(...owns), ownMaxMs: Math.max(...owns),
+    ownCpuMs: over((pair) => pair.keyturn.cpuMs - pair.bare.cpuMs),
     calls: over((pair) => pair.keyturn.calls.length),
     shares: {
       outside: over((pair) => pair.keyturn.shares.outside), ledger: over((pair) => pair.keyturn.shares.ledger),

@@ -32,6 +32,8 @@ export interface StageOptions {
 /** One rotation, measured. Times in milliseconds. */
 export interface Measured {
   readonly ms: number;
+  /** Processor time of this process meanwhile: hardly depends on what else the machine does. */
+  readonly cpuMs: number;
   /** Names of the calls to issuer, stores and check, in the order in which they began. */
   readonly calls: readonly string[];
 }
@@ -113,9 +115,9 @@ async function openHand(configPath: string): Promise<Pick<Stage, 'byHand' | 'clo
   return {
     async byHand() {
       meter.reset();
-      const from = performance.now();
+      const [from, cpu] = [performance.now(), process.cpuUsage()];
       held = await rotateByHand(plan, plugins, name(), held);
-      return { ms: performance.now() - from, calls: meter.spans('outside').map((span) => span.name) };
+      return { ms: performance.now() - from, cpuMs: cpuSince(cpu), calls: meter.spans('outside').map((span) => span.name) };
     },
     close: () => cache.close(),
   };
@@ -150,9 +152,8 @@ function watchApp(app: App): Watch {
   const meter = new Meter();
   const ends = new EventEmitter();
   measureLedger(ledger, meter, (at) => ends.emit('end', at));
-  Object.assign(queue, { wake: meter.around(queue, 'queue', 'queue').wake });
   const { plugins } = engine;
-  Object.assign(engine, { plugins: async (plan: CredentialPlan) => measuredPlugins(await plugins(plan), meter) });
+  Object.assign(engine, { queue: meter.around(queue, 'queue', 'queue'), plugins: async (plan: CredentialPlan) => measuredPlugins(await plugins(plan), meter) });
   const finished = async (): Promise<number> => ((await once(ends, 'end', { signal: AbortSignal.timeout(DONE_WITHIN_MS) })) as [number])[0];
   let [jobs, asked] = [0, 0];
   const counted = (job: JobDefinition): JobDefinition => ({
@@ -171,14 +172,21 @@ function watchApp(app: App): Watch {
       jobs = 0;
       const end = finished();
       asked = performance.now();
+      const cpu = process.cpuUsage();
       const [requested] = await app.operations.rotate({ credentials: [KEYTURN] }, ACTOR);
       const to = await end;
+      const cpuMs = cpuSince(cpu);
       const { state, reason } = await app.operations.rotation(requested?.rotation.id ?? '');
       if (state !== 'done') throw new Error(`the rotation ended as ${state}: ${reason}`);
       const during = (layer: 'outside' | 'ledger' | 'queue') => meter.spans(layer).filter((span) => span.from < to).map((span) => span.name);
-      return { ms: to - asked, calls: during('outside'), shares: meter.shares(asked, to), ledger: count(during('ledger')), wakes: during('queue').filter((name) => name === 'queue.wake').length, jobs };
+      return { ms: to - asked, cpuMs, calls: during('outside'), shares: meter.shares(asked, to), ledger: count(during('ledger')), wakes: during('queue').filter((name) => name === 'queue.wake').length, jobs };
     },
   };
+}
+
+function cpuSince(begin: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(begin);
+  return (user + system) / 1_000;
 }
 
 /** In place, since more than one part of the worker holds the ledger. Tells when a commit ended a rotation. */
