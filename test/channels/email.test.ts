@@ -23,13 +23,13 @@ async function received(mail: CaughtMail) {
   return { deliveryId: /^X-Keyturn-Delivery: (\S+)/m.exec(mail.raw)?.[1] ?? '', visible: `${read.subject}\n${read.text}`, markup: html };
 }
 
-const options = (mail: MailCatcher): EmailChannelOptions => ({ name: 'mail', host: mail.host, port: mail.port, from: 'Keyturn <keyturn@example.com>', to: ['ops@example.com'], timeoutMs: 1_500 });
+const options = (mail: MailCatcher): EmailChannelOptions => ({ name: 'mail', host: mail.host, port: mail.port, from: 'Keyturn <keyturn@example.com>', to: ['ops@example.com'], timeoutMs: 4_000 });
 
 runChannelContract('email', async () => {
   const mail = await startMailCatcher();
   return {
     channel: createEmailChannel(options(mail)),
-    timeoutMs: 1_500,
+    timeoutMs: 4_000,
     busyRetryAfterMs: null,
     received: () => Promise.all(mail.messages.map(received)),
     failNext: (fault) => mail.failNext(FAULTS[fault] ?? { kind: 'hang' }),

@@ -36,8 +36,8 @@ function texts(value: unknown): string[] {
 runChannelContract('slack', async () => {
   const slack = await startSlackCatcher({ token: token.reveal() });
   return {
-    channel: createSlackChannel({ name: 'ops', token: () => token, channel: '#ops', slackApiUrl: slack.url, timeoutMs: 1_500 }),
-    timeoutMs: 1_500,
+    channel: createSlackChannel({ name: 'ops', token: () => token, channel: '#ops', slackApiUrl: slack.url, timeoutMs: 4_000 }),
+    timeoutMs: 4_000,
     busyRetryAfterMs: 7_000,
     received: async () => received(slack),
     failNext: (fault) => slack.failNext(FAULTS[fault] ?? { kind: 'hang' }),
@@ -52,7 +52,7 @@ describe('slack channel', () => {
   });
   afterEach(() => slack.stop());
   const channel = (changes: { channel?: string; mention?: string; token?: Secret } = {}) =>
-    createSlackChannel({ name: 'ops', channel: '#ops', slackApiUrl: slack.url, timeoutMs: 1_500, ...changes, token: async () => changes.token ?? token });
+    createSlackChannel({ name: 'ops', channel: '#ops', slackApiUrl: slack.url, timeoutMs: 4_000, ...changes, token: async () => changes.token ?? token });
 
   it('keeps within the limits of Block Kit however long and however full of marks the notice is', async () => {
     const long = '<&>"`*_'.repeat(3_000);
