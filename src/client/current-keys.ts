@@ -66,6 +66,11 @@ export class CurrentKeys {
     return this.#best((candidate) => !candidate.equals(refused));
   }
 
+  /** Whether calls would begin with another primary than this key. */
+  beginsWithAnother(key: HiddenKey): boolean {
+    return this.#pair !== null && !this.#pair.primary.equals(key);
+  }
+
   /** Whether some key besides `refused` has not been refused yet. */
   hasUnrefused(refused: HiddenKey): boolean {
     return this.#all().some((key) => !key.equals(refused) && !this.#refusals.has(key));

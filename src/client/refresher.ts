@@ -65,7 +65,8 @@ export class Refresher {
     const { keys } = this.#settings;
     const askedAt = performance.now();
     await this.#running?.done;
-    if (keys.generation !== generation) return;
+    // A read that began earlier may have seen no more than that the backup is gone.
+    if (keys.generation !== generation && keys.beginsWithAnother(key)) return;
     if (madeAt < (this.#lookedUp.get(key) ?? -Infinity) && keys.hasUnrefused(key)) return;
     const joinable = this.#running !== null && this.#running.startedAt >= askedAt;
     if (!joinable && !this.#mayAsk()) return;
