@@ -4,13 +4,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { motoAvailable } from '../support/moto.ts';
 import { mintedFor, openRig, readEnv, startSurroundings, type Surroundings } from '../support/rig.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
 
 const SECRET_VARIABLE = 'KEYTURN_TEST_HOOK_SECRET';
 const SECRET = 'hook-secret-of-the-tests-0123456789';
 
-describe.each(RUNTIMES.filter((runtime) => runtime.name === 'embedded'))('reload hooks, on $name', (runtime) => {
+describe.skipIf(!motoAvailable()).each(RUNTIMES.filter((runtime) => runtime.name === 'embedded'))('reload hooks, on $name', (runtime) => {
   let around: Surroundings;
   let server: Server;
   let url: string;

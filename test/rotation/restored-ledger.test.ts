@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { query } from '../support/postgres-server.ts';
+import { motoAvailable } from '../support/moto.ts';
 import { ACTOR, eventually, mintedFor, openRig, readEnv, startSurroundings, type Surroundings } from '../support/rig.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
 
-describe.each(RUNTIMES.filter((runtime) => runtime.name === 'postgres'))('a ledger restored from before a rotation, on $name: nothing live dies, no key is forgotten', (runtime) => {
+describe.skipIf(!motoAvailable()).each(RUNTIMES.filter((runtime) => runtime.name === 'postgres'))('a ledger restored from before a rotation, on $name: nothing live dies, no key is forgotten', (runtime) => {
   let around: Surroundings;
   beforeAll(async () => {
     around = await startSurroundings();

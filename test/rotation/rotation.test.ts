@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { motoAvailable } from '../support/moto.ts';
 import { createSecret, eventually, labelsOf, mintedFor, openRig, readEnv, readSecret, startSurroundings, type Surroundings } from '../support/rig.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
 
 const sha256 = (value: string | null | undefined): string => createHash('sha256').update(value ?? '').digest('hex');
 
-describe.each(RUNTIMES)('rotation on $name', (runtime) => {
+describe.skipIf(!motoAvailable()).each(RUNTIMES)('rotation on $name', (runtime) => {
   let around: Surroundings;
   beforeAll(async () => {
     around = await startSurroundings();

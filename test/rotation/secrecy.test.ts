@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startApi } from '../../src/api/index.ts';
 import { VERSION } from '../../src/app/index.ts';
 import { openLedger } from '../../src/ledger/index.ts';
+import { motoAvailable } from '../support/moto.ts';
 import { ACTOR, eventually, openRig, ROOT_VARIABLE, startSurroundings, type Rig, type Surroundings } from '../support/rig.ts';
 import { ROOT_KEY, RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
 
@@ -23,7 +24,7 @@ function catchKeys(): { readonly values: Set<string> } {
   return { values };
 }
 
-describe.each(RUNTIMES)('no secret gets out on $name', (runtime) => {
+describe.skipIf(!motoAvailable()).each(RUNTIMES)('no secret gets out on $name', (runtime) => {
   let around: Surroundings;
   beforeAll(async () => {
     around = await startSurroundings();
@@ -114,7 +115,7 @@ function dumpFiles(directory: string): string {
   return files.map((path) => readFileSync(path, 'latin1')).join('\n');
 }
 
-describe('adoption', () => {
+describe.skipIf(!motoAvailable())('adoption', () => {
   const runtime = RUNTIMES.find((r) => r.name === 'embedded') ?? RUNTIMES[0];
   let around: Surroundings;
   beforeAll(async () => {

@@ -3,12 +3,13 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { advance } from '../../src/rotation/advance.ts';
+import { motoAvailable } from '../support/moto.ts';
 import { ACTOR, eventually, mintedFor, openRig, readEnv, readSecret, startSurroundings, type Rig, type Surroundings } from '../support/rig.ts';
 import { RUNTIMES } from '../support/runtimes.ts';
 
 const sha256 = (value: string | null | undefined): string => createHash('sha256').update(value ?? '').digest('hex');
 
-describe.each(RUNTIMES)('trouble on $name', (runtime) => {
+describe.skipIf(!motoAvailable()).each(RUNTIMES)('trouble on $name', (runtime) => {
   let around: Surroundings;
   beforeAll(async () => {
     around = await startSurroundings();
