@@ -213,11 +213,13 @@ function measuredPlugins({ issuer, places, keyChecks, applicationChecks, hooks }
 
 /** What an earlier rotation left to do in the background is over. */
 async function idle(queue: Queue): Promise<void> {
-  for (;;) {
+  const deadline = performance.now() + DONE_WITHIN_MS;
+  while (performance.now() < deadline) {
     const counts = await queue.counts();
     if (counts.every((lane) => lane.waiting + lane.active === 0)) return;
     await sleep(20);
   }
+  throw new Error('the queue does not come to rest');
 }
 
 function count(names: readonly string[]): Readonly<Record<string, number>> {
