@@ -20,8 +20,6 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
     verify: setSearchPath,
   });
   pool.setMaxListeners(0); // BullMQ listens for errors once a queue and once a worker
-  // BullMQ adds a listener for each of its queues and workers.
-  pool.setMaxListeners(50);
   // A connection that dies idle is dropped and replaced by the pool; nobody waits on it.
   pool.on('error', () => undefined);
   // One that dies in use fails the statement it runs; without a listener it would end the process too.
