@@ -94,7 +94,7 @@ export interface StoreDriftArgs {
 }
 
 export interface InventoryProblem {
-  readonly what: 'unmanaged' | 'name' | 'scopes' | 'limit' | 'missing';
+  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing';
   /** Name or label of the key it is about; null for the issuer as a whole. */
   readonly key: string | null;
   readonly message: string;

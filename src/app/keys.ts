@@ -42,9 +42,12 @@ async function keysAt(context: Context, records: readonly CredentialRecord[], fi
   const names = new Set(records.map((record) => record.name));
   const ours = known.filter((key) => names.has(key.credential)).map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), issuerAnswered: answer !== null }));
   if (filter.credential !== undefined) return ours;
+  const declared = new Set((await context.ledger.credentials()).filter((record) => record.declared).map((record) => record.name));
+  const left = known.filter((key) => key.state === 'current' && !declared.has(key.credential) && (answer === null || listedBy.get(key.issuerKeyId)?.live === true));
+  const undeclared = left.map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), state: 'undeclared', issuerAnswered: answer !== null }));
   const knownIds = new Set(known.map((key) => key.issuerKeyId));
   const others = listed.filter((key) => key.live && !knownIds.has(key.id)).map((key) => unmanaged(first.issuer, key, usageBy.get(key.id)));
-  return [...ours, ...others];
+  return [...ours, ...undeclared, ...others];
 }
 
 async function askIssuer(context: Context, record: CredentialRecord): Promise<{ listed: readonly IssuedKey[]; usage: readonly KeyUsageToday[] } | null> {

@@ -101,7 +101,7 @@ export interface KeyView {
   readonly requestsToday: number | null;
   /** 0..1, of today's requests. */
   readonly errorRate: number | null;
-  /** A key state, or `unmanaged` for keys that Keyturn did not make. */
+  /** A key state, `unmanaged` for keys that Keyturn did not make, `undeclared` for the live key of a credential that left the configuration. */
   readonly state: string;
   /** False when the issuer did not answer: last use and today's figures are unknown then, and unmanaged keys are not shown. */
   readonly issuerAnswered: boolean;

@@ -34,7 +34,7 @@ async function configured(ref: SecretRef, resolve: Resolve): Promise<Secret> {
 function ownRootKey(dataDir: string): Secret {
   const file = join(dataDir, ROOT_KEY_FILE);
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    if (!existsSync(dataDir)) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     // `wx`: of two processes that begin at once, one makes it and both read it.
     writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx', flush: true });
   } catch (error) {

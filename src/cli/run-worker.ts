@@ -3,9 +3,13 @@ import { jobDefinitions } from '../../jobs/index.ts';
 import { startApi, type Api } from '../api/index.ts';
 import { openApp, VERSION, type App } from '../app/index.ts';
 import { createConfigHolder, readEnvironment, resolveSecret, type Config, type ConfigHolder } from '../config/index.ts';
+import { KeyturnError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
 import { createLogger } from '../log/index.ts';
 import type { Log } from '../ports/log.ts';
 import { honourProxies } from './proxy.ts';
+
+const SHORTEST_TOKEN = 16;
 
 export interface WorkerOptions {
   readonly configPath: string;
@@ -37,8 +41,15 @@ export async function runWorker({ configPath }: WorkerOptions): Promise<void> {
 
 async function serve(app: App, config: Config, log: Log): Promise<Api> {
   const { listen, socket } = config.api;
-  const tcp = listen === undefined ? {} : { tcp: { host: listen.host, port: listen.port, token: await resolveSecret(listen.token) } };
+  const tcp = listen === undefined ? {} : { tcp: { host: listen.host, port: listen.port, token: await apiToken(listen.token) } };
   return await startApi({ operations: app.operations, health: app.health, socketPath: socket, ...tcp, log, version: VERSION });
+}
+
+/** Over TCP the token is all that stands between a stranger and every key. Throws CONFIG_INVALID for one that could be guessed. */
+async function apiToken(reference: Parameters<typeof resolveSecret>[0]): Promise<Secret> {
+  const token = await resolveSecret(reference);
+  if (token.reveal().length >= SHORTEST_TOKEN) return token;
+  throw new KeyturnError('CONFIG_INVALID', `api.listen.token holds fewer than ${SHORTEST_TOKEN} characters, so it could be guessed.`, { effect: 'none', todo: 'Make one with `openssl rand -hex 32`.' });
 }
 
 /** A second signal ends the process at once: someone is in a hurry, and the ledger can take it. */

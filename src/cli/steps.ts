@@ -28,7 +28,8 @@ const SOON_MS = 60_000;
  * A terminal gets the message wrapped beside the state, with the reason behind it; a pipe one tab-separated line.
  * `nameWidth` is that of the longest credential watched, 0 for a single one.
  */
-export function printStep(out: Terminal, step: Step, nameWidth: number): void {
+export function printStep(out: Terminal, told: Step, nameWidth: number): void {
+  const step = told.message === '' && told.state === 'requested' ? { ...told, message: 'Asked for.' } : told;
   if (!out.interactive) {
     const fields = [elapsed(step.elapsedMs), ...(nameWidth === 0 ? [] : [step.credential]), step.state, step.reason, step.message];
     out.line(fields.map(clean).join('\t'));

@@ -24,7 +24,7 @@ export interface InventoryFacts {
 }
 
 export interface InventoryFinding {
-  readonly what: 'unmanaged' | 'name' | 'scopes' | 'limit' | 'missing';
+  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing';
   readonly key: string | null;
   readonly message: string;
 }
@@ -36,6 +36,7 @@ export function takeInventory(facts: InventoryFacts): readonly InventoryFinding[
   const byId = new Map(facts.known.map((key) => [key.issuerKeyId, key]));
   return [
     ...live.filter((key) => !byId.has(key.id) && !matchesAny(facts.knownKeys, key.name)).flatMap(unmanaged),
+    ...live.flatMap((key) => undeclared(key, byId.get(key.id), facts)),
     ...live.flatMap((key) => drifted(key, byId.get(key.id), facts)),
     ...missing(facts, new Set(live.map((key) => key.id))),
     ...limit(facts, live.length),
@@ -48,6 +49,12 @@ function unmanaged(key: ListedKey): InventoryFinding[] {
   return problem === null ? found : [...found, { what: 'name', key: key.name, message: problem }];
 }
 
+/** A credential that was taken out of the configuration leaves its key alive: it may still be in use, so a person must say. */
+function undeclared(key: ListedKey, known: KeyRecord | undefined, { declaredScopes }: InventoryFacts): InventoryFinding[] {
+  if (known?.state !== 'current' || declaredScopes[known.credential] !== undefined) return [];
+  return [{ what: 'undeclared', key: key.name, message: `${key.name} (${key.id}) is alive, and the configuration does not declare its credential ${known.credential} any more: nobody rotates it. Declare it again, or revoke the key at the issuer.` }];
+}
+
 function drifted(key: ListedKey, known: KeyRecord | undefined, facts: InventoryFacts): InventoryFinding[] {
   if (known?.state !== 'current') return [];
   const declared = facts.declaredScopes[known.credential];
@@ -57,7 +64,7 @@ function drifted(key: ListedKey, known: KeyRecord | undefined, facts: InventoryF
 
 function missing(facts: InventoryFacts, live: ReadonlySet<string>): InventoryFinding[] {
   return facts.known
-    .filter((key) => LIVE_STATES.includes(key.state) && key.state !== 'condemned' && !live.has(key.issuerKeyId))
+    .filter((key) => LIVE_STATES.includes(key.state) && key.state !== 'condemned' && facts.declaredScopes[key.credential] !== undefined && !live.has(key.issuerKeyId))
     .map((key) => ({ what: 'missing', key: key.name, message: `${key.credential}: its ${key.state} key ${key.issuerKeyId} is not listed any more; somebody revoked it without Keyturn, or the admin key is of another account.` }));
 }
 

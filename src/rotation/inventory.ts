@@ -25,7 +25,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const settled = listed.filter((key) => !minting.has(key.name));
   const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
-  engine.log.warn({ issuer: issuer.name, findings: problems.length }, 'inventory differs from the ledger');
+  engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
   const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
   await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
 }

@@ -27,6 +27,12 @@ describe('the issuer\'s list against the ledger', () => {
     expect(inventory({ known: [known('k1', { state: 'revoked' }), known('k2', { state: 'condemned' })] })).toEqual([]);
   });
 
+  test('names the live key of a credential that left the configuration, and does not miss it once somebody has revoked it', () => {
+    const left = known('k1', { credential: 'gone', name: 'gone-kt-abc123-0123456789' });
+    expect(inventory({ listed: [listed('k1', left.name)], known: [left] })).toEqual(['undeclared:gone-kt-abc123-0123456789']);
+    expect(inventory({ known: [left] })).toEqual([]);
+  });
+
   test('warns before the limit stops a rotation', () => {
     const five = ['a', 'b', 'c', 'd', 'e'].map((id) => listed(id, `prod-${id}`));
     const all = { listed: five, knownKeys: ['*'] };

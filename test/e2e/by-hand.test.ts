@@ -32,8 +32,7 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
     expect([served(name), (await sandbox.alive(before))?.status]).toEqual([before, 'active']);
   };
   const configuration = (extra: Record<string, readonly unknown[]> = {}): Record<string, unknown> => {
-    const at = (name: string): unknown => ({ store: 'env', path: envFile(name) });
-    const credential = (name: string, owner: string): unknown => ({ issuer: name === 'ci-testing' ? 'second' : 'hm', owner, scopes: ['memory:write'], policy: 'monthly', stores: [{ ...(at(name) as object), record: true }, ...(extra[name] ?? [])] });
+    const credential = (name: string, owner: string): unknown => ({ issuer: name === 'ci-testing' ? 'second' : 'hm', owner, scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'env', path: envFile(name), record: true }, ...(extra[name] ?? [])] });
     return {
       version: 1,
       issuers: { hm: issuerAt(sandbox, { plan: 'enterprise' }), second: issuerAt(sandbox, { plan: 'enterprise' }) },
@@ -134,6 +133,17 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
     expect((await home.keyturn('publish', 'prod-web')).stdout).toMatch(/web-copy.*\talready/);
     await rotates('prod-web');
     expect(served('web-copy')).toBe(served('prod-web'));
+  });
+
+  test('the key of a credential that left the configuration is left alone, and shown as undeclared', async () => {
+    const value = served(LEGACY);
+    const { credentials, ...rest } = configuration();
+    home.configure({ ...rest, credentials: Object.fromEntries(Object.entries(credentials as object).filter(([name]) => name !== LEGACY)) });
+    expect(await home.keyturn('reload')).toMatchObject({ code: 0 });
+    expect(await home.keyturn('rotate', LEGACY)).toMatchObject({ code: 5 });
+    const id = (await sandbox.alive(value))?.id;
+    expect(await home.json('keys')).toContainEqual(expect.objectContaining({ credential: LEGACY, issuerKeyId: id, state: 'undeclared' }));
+    expect(readEnv(envFile(LEGACY))['HYPERMEMORY_API_KEY']).toBe(value);
   });
 
   test('a message that Slack refuses is visibly stuck, in status and doctor, until it is tried again', async () => {

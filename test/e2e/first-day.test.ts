@@ -54,15 +54,15 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
 
   test('plan and doctor without a worker say what would happen, and change nothing: no file, no key, no table', async () => {
     const before = { files: listing(), keys: await sandbox.keys() };
-    expect(await home.json('plan', NAME)).toMatchObject([{ credential: NAME, action: 'bootstrap', blockedBy: [], steps: expect.arrayContaining([expect.stringContaining('mint a key named prod-api-server-kt-')]) }]);
-    const doctor = await home.keyturn('doctor');
+    const [plan, doctor] = await Promise.all([home.json('plan', NAME), home.keyturn('doctor')]);
+    expect(plan).toMatchObject([{ credential: NAME, action: 'bootstrap', blockedBy: [], steps: expect.arrayContaining([expect.stringContaining('mint a key named prod-api-server-kt-')]) }]);
     expect([doctor.code, doctor.stderr]).toEqual([0, '']);
     expect(doctor.stdout).toMatch(/ok\tissuer\thypermemory\tanswers; 1 of 20 keys live/);
     expect(doctor.stdout).toMatch(/ok\tstore\t/);
     expect(listing()).toEqual(before.files);
     const seen = (keys: typeof before.keys): unknown => keys.map(({ id, status }) => [id, status]);
     expect(seen(await sandbox.keys())).toEqual(seen(before.keys));
-  });
+  }, 180_000);
 
   test('up mints the first key, publishes it, and says so', async () => {
     home.configure(base());
@@ -75,7 +75,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
       runtime: { ledger: runtime.name === 'embedded' ? 'embedded' : 'postgres', queue: runtime.name },
       credentials: [{ credential: NAME, health: 'ok', dueAt: expect.stringMatching(/^\d{4}-/), owner: 'platform' }],
     });
-  });
+  }, 180_000);
 
   test('rotate --wait prints each step and exits with 0; the old key is dead, the new one served, no backup left', async () => {
     const before = served();

@@ -16,7 +16,8 @@ export { startRedis, until };
 export type { CliResult };
 
 export const ROOT_KEY_VARIABLE = 'KEYTURN_ROOT_KEY';
-const START_MS = 30_000;
+/** A fresh embedded ledger takes seconds to make, and many times that on a busy machine. */
+const START_MS = 100_000;
 
 export const sha256 = (value: string | undefined): string => createHash('sha256').update(value ?? '').digest('hex');
 
@@ -135,7 +136,11 @@ async function startWorker(cwd: string, env: Readonly<Record<string, string>>, w
   const [command, ...args] = [...wrap, process.execPath, LAUNCHER, 'up'];
   const running = start(command, args, { cwd, env });
   const lines = (): readonly Readonly<Record<string, unknown>>[] => running.output().split('\n').filter((line) => line.startsWith('{') && line.endsWith('}')).map((line) => JSON.parse(line) as Record<string, unknown>);
-  await until(() => running.child.exitCode !== null || lines().some((line) => line['msg'] === 'up'), START_MS, 'the worker');
+  const began = (): boolean => running.child.exitCode !== null || lines().some((line) => line['msg'] === 'up');
+  await until(began, START_MS, 'the worker').catch(async (error: unknown) => {
+    await running.ended('SIGKILL');
+    throw error;
+  });
   if (running.child.exitCode !== null) throw new Error(`the worker ended with ${running.child.exitCode}: ${running.output()}`);
   return { ...running, lines, kill: async () => void (await running.ended('SIGKILL')) };
 }

@@ -23,7 +23,7 @@ test('asks the issuer to exercise the key as declared, with or without a canary'
     asked.push(request);
     return Promise.resolve({ ...GREEN, did: ['store a canary', 'recall'] });
   };
-  expect(await run({ exercise })).toMatchObject({ ok: true, detail: 'the key works at hm: it could store a canary, recall' });
+  expect(await run({ exercise })).toMatchObject({ ok: true, detail: 'the key works at hm: it could store a canary and recall' });
   await run({ exercise }, { canary: 'never' });
   expect(asked).toEqual([
     { scopes: ['memory:write'], space: 'g', canary: true },

@@ -32,6 +32,8 @@ export function createIssuerCheck(options: IssuerCheckOptions): KeyCheck {
   };
 }
 
+const SPOKEN = new Intl.ListFormat('en', { type: 'conjunction' });
+
 type Verdict = Pick<CheckResult, 'ok' | 'detail'>;
 
 async function judge(options: IssuerCheckOptions, value: Secret, signal: AbortSignal): Promise<Verdict> {
@@ -56,7 +58,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 function inWords(options: IssuerCheckOptions, seen: KeyExercise): Verdict {
-  const did = seen.did.length === 0 ? '' : `: it could ${seen.did.join(', ')}`;
+  const did = seen.did.length === 0 ? '' : `: it could ${SPOKEN.format(seen.did)}`;
   if (seen.works) return { ok: true, detail: `the key works at ${options.issuer.name}${did}` };
   if (!seen.conclusive) return notJudged(options, seen.reason);
   return { ok: false, detail: `the key is refused by ${options.issuer.name}: ${seen.reason}` };

@@ -8,7 +8,7 @@ export const keys: CommandSpec = {
   name: 'keys',
   group: 'Look',
   summary: 'Keys at the issuers, with their use today',
-  details: 'Keys that Keyturn did not make are `unmanaged`: reported, never touched.',
+  details: 'Keys that Keyturn did not make are `unmanaged`, and those of a credential that left the configuration `undeclared`: reported, never touched.',
   options: [
     ['--credential <credential>', 'only keys of this credential'],
     ['--issuer <issuer>', 'only keys of this issuer'],
@@ -43,5 +43,5 @@ const COLUMNS: readonly Column<KeyView>[] = [
 ];
 
 const PAINT: Readonly<Record<string, 'green' | 'cyan' | 'yellow' | 'red'>> = {
-  current: 'green', staged: 'cyan', draining: 'cyan', unmanaged: 'yellow', lost: 'red', condemned: 'red',
+  current: 'green', staged: 'cyan', draining: 'cyan', unmanaged: 'yellow', undeclared: 'yellow', lost: 'red', condemned: 'red',
 };

@@ -35,7 +35,7 @@ export const api = z.strictObject({
     .strictObject({
       host: text.default('127.0.0.1').describe('Address to listen on.'),
       port: whole(1, 65_535).describe('Port to listen on.'),
-      token: secretRef.describe('What callers must show; the CLI takes it from KEYTURN_TOKEN.'),
+      token: secretRef.describe('What callers must show, at least 16 characters; the CLI takes it from KEYTURN_TOKEN.'),
     })
     .optional()
     .describe('Listen on TCP too. Put TLS in front of anything but loopback.'),
