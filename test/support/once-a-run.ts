@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runDirectory } from './run-directory.ts';
 
-const WAIT_MS = 60_000;
+/** Longer than the pull of an image may take. */
+const WAIT_MS = 120_000;
 
 /** Lets the first test file of a run that asks make something, and gives all of them what it made (as JSON). */
 export async function onceARun<T>(name: string, make: () => Promise<T>): Promise<T> {

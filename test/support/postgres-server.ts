@@ -11,6 +11,10 @@ import { pidFile, runDirectory } from './run-directory.ts';
 const run = promisify(execFile);
 const DEBIAN = '/usr/lib/postgresql';
 const USER = 'postgres';
+/** In every URL, so that any test may look for it where it must not be; the local server lets anyone in. */
+export const PASSWORD = 'hunter2hunter2';
+/** For many files at once, and nothing worth keeping. */
+const SETTINGS = ['fsync=off', 'max_connections=200', 'shared_buffers=64MB'];
 let server: Promise<string> | null = null;
 
 /** Where PostgreSQL's programs are, newest first, or null. */
@@ -20,14 +24,18 @@ export function postgresBinaries(): string | null {
   return found ?? (onPath('initdb') === null ? null : '');
 }
 
-/** URL of the server's own database; the server is one for the whole run (local) or for this file (container). */
+/** URL of the server's own database; the server is one for the whole run. */
 export function postgresServer(): Promise<string> {
-  return (server ??= start());
+  return (server ??= onceARun('postgres', async () => (await startInContainer()) ?? (await startLocal())));
 }
 
-async function start(): Promise<string> {
-  const container = await startContainer(POSTGRES_IMAGE, 5432, { POSTGRES_HOST_AUTH_METHOD: 'trust' });
-  const url = container === null ? await onceARun('postgres', startLocal) : `postgres://${USER}@${container.host}:${container.port}/postgres`;
+async function startInContainer(): Promise<string | null> {
+  const container = await startContainer(POSTGRES_IMAGE, 5432, {
+    environment: { POSTGRES_PASSWORD: PASSWORD },
+    command: ['postgres', ...SETTINGS.flatMap((setting) => ['-c', setting])],
+  });
+  if (container === null) return null;
+  const url = urlAt(container.host, container.port);
   await until(() => query(url, 'select 1'), 60_000, 'PostgreSQL');
   return url;
 }
@@ -46,18 +54,22 @@ async function startLocal(): Promise<string> {
   };
   await run(...command('initdb', '-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8'));
   const port = await freePort();
-  const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${data}`, 'max_connections=200', 'shared_buffers=64MB'];
+  const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', `unix_socket_directories=${data}`];
   const log = openSync(join(runDirectory(), 'postgres.log'), 'a');
   const child = spawn(...command('postgres', '-D', data, '-p', String(port), ...settings.flatMap((s) => ['-c', s])), {
     stdio: ['ignore', log, log],
     detached: true,
   });
   child.unref();
-  const url = `postgres://${USER}@127.0.0.1:${port}/postgres`;
+  const url = urlAt('127.0.0.1', port);
   await until(() => query(url, 'select 1'), 60_000, 'PostgreSQL');
   const pid = await query(url, "select (regexp_split_to_array(pg_read_file('postmaster.pid'), '\\n'))[1] as pid");
   writeFileSync(pidFile('postgres'), String(pid[0]?.['pid']));
   return url;
+}
+
+function urlAt(host: string, port: number): string {
+  return `postgres://${USER}:${PASSWORD}@${host}:${port}/postgres`;
 }
 
 async function idOf(which: '-u' | '-g'): Promise<number> {

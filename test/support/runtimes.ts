@@ -1,7 +1,7 @@
 /**
  * The three runtimes: use as `describe.each(RUNTIMES)('… on $name', (runtime) => { … })`.
- * Services come from Docker where an engine answers, else from local binaries; a runtime whose services are missing is
- * skipped with one line, or fails the file when REQUIRE_SERVICES=1.
+ * Services come from Docker where an engine answers that has or can pull the image, else from local binaries; a runtime
+ * whose services are missing is skipped with one line, or fails the file when REQUIRE_SERVICES=1.
  */
 import { cpSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { kyselyOver } from '../../src/ledger/open.ts';
 import { postgresPool } from '../../src/ledger/postgres.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { openQueue, type QueueOptions } from '../../src/queue/index.ts';
-import { dockerAnswers } from './containers.ts';
+import { imageAtHand, POSTGRES_IMAGE, REDIS_IMAGE } from './containers.ts';
 import { onceARun } from './once-a-run.ts';
 import { openOn, type Opened } from './open.ts';
 import { createDatabase, databaseUrl, dropDatabase, postgresBinaries, postgresServer } from './postgres-server.ts';
@@ -125,9 +125,13 @@ export async function openRuntime(runtime: Runtime, queueOptions: Partial<QueueO
 }
 
 async function missingFor(name: Runtime['name']): Promise<string | null> {
-  if (name === 'embedded' || (await dockerAnswers())) return null;
-  if (postgresBinaries() === null) return 'no Docker engine, and no PostgreSQL under /usr/lib/postgresql or on the path';
-  if (name === 'redis' && onPath('redis-server') === null) return 'no Docker engine, and no redis-server on the path';
+  if (name === 'embedded') return null;
+  if (!(await imageAtHand(POSTGRES_IMAGE)) && postgresBinaries() === null) {
+    return `no Docker engine that has or can pull ${POSTGRES_IMAGE}, and no PostgreSQL under /usr/lib/postgresql or on the path`;
+  }
+  if (name === 'redis' && !(await imageAtHand(REDIS_IMAGE)) && onPath('redis-server') === null) {
+    return `no Docker engine that has or can pull ${REDIS_IMAGE}, and no redis-server on the path`;
+  }
   return null;
 }
 
