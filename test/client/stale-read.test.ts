@@ -15,14 +15,14 @@ afterEach(async () => {
 
 it('a read that was under way when the key died, and shows only that the backup is gone, is not taken for news', async () => {
   const reads: ((reading: KeyReading) => void)[] = [];
-  let notice = (): void => undefined;
+  const watchers: (() => void)[] = [];
   ring = KeyRing.from(
     {
       name: 'test',
       read: () => new Promise((resolve) => reads.push(resolve)),
       watch: (changed) => {
-        notice = changed;
-        return () => undefined;
+        watchers.push(changed);
+        return () => watchers.splice(0);
       },
     },
     { baseUrl: server.url },
@@ -38,7 +38,7 @@ it('a read that was under way when the key died, and shows only that the backup 
   server.accept('new');
   const call = ring.fetch('/');
   await expect.poll(() => held.waiting()).toBe(1);
-  notice();
+  watchers[0]?.();
   await expect.poll(() => reads.length).toBe(2);
   held.release();
   await answered(1, { primary: 'old' });
