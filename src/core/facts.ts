@@ -76,7 +76,13 @@ export interface Facts {
   readonly oldKey: KeyRecord | null;
   readonly newKey: KeyRecord | null;
   /** Open debts that this rotation made. */
-  readonly debts: { readonly open: number; readonly payable: number; readonly oldestMs: number };
+  readonly debts: {
+    readonly open: number;
+    readonly payable: number;
+    readonly oldestMs: number;
+    /** Why the last try to pay one failed. */
+    readonly lastError: string | null;
+  };
 
   /** Every key of the credential that may be alive: what an emergency condemns. */
   readonly everyKey?: readonly KeyRecord[];

@@ -79,7 +79,7 @@ const base = fc.record({
     state: fc.constantFrom(...OPEN_STATES), reason: fc.constant('x'),
   }),
   plan: fc.constant(PLAN), notes, now: fc.constant(NOW), inStateMs: fc.constantFrom(0, 70_000, 700_000), oldKey: fc.option(key), newKey: fc.option(key),
-  debts: fc.nat(2).chain((open) => fc.record({ open: fc.constant(open), payable: fc.nat(open), oldestMs: fc.constant(0) })),
+  debts: fc.nat(2).chain((open) => fc.record({ open: fc.constant(open), payable: fc.nat(open), oldestMs: fc.constant(0), lastError: fc.option(fc.constant('denied')) })),
 });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc.tuple(base, sections).map(([b, s]): Facts => ({ ...b, ...s }));

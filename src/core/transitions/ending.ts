@@ -2,12 +2,12 @@
 import { minutes, seconds } from '../duration.ts';
 import {
   always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, someServe,
-  trouble, unpaid, type Row,
+  trouble, unpaid, unpaidBecause, type Row,
 } from './row.ts';
 
 export const REVOKING: readonly Row[] = [
   { from: 'revoking', reason: 'revoke', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking.' },
-  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The revocation is a debt, retried until it is paid.' },
+  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, does: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
   { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, does: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
   { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
@@ -18,7 +18,7 @@ export const ABORTING: readonly Row[] = [
   { from: 'aborting', reason: 'discard_unreadable', title: 'store cannot be read', when: (f) => f.minted?.staged === 'unreadable', does: { wait: backoff(minutes(1)) }, message: (f) => `Cannot prove that nothing is staged: ${f.minted?.detail ?? ''}` },
   { from: 'aborting', reason: 'discard', title: 'remove the staged value', when: (f) => f.minted?.staged === 'present', does: { effect: 'discard_staged' }, message: () => 'Removing the staged value.' },
   { from: 'aborting', reason: 'revoke_new', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
-  { from: 'aborting', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
+  { from: 'aborting', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The new key's revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'aborting', reason: 'aborted', title: 'new key revoked, old key stays', when: always, does: { go: 'aborted' }, message: (f) => `Aborted: ${failure(f)} Stores were not changed.`, tell: 'warning' },
 ];
 
@@ -30,6 +30,6 @@ export const ROLLING_BACK: readonly Row[] = [
   { from: 'rolling_back', reason: 'reloading_old', title: 'run reload hooks', when: (f) => !hooksRun(f, 'rolled_back') && !failedBefore(f), does: { effect: 'hooks_rolled_back' }, message: () => 'Telling applications to read the old key again.' },
   { from: 'rolling_back', reason: 'condemn', title: 'condemn the new key', when: (f) => f.newKey !== null && !newKeyCondemned(f), does: { write: 'condemn_new' }, condemn: 'new', message: () => 'No store serves the new key any more; it is condemned.' },
   { from: 'rolling_back', reason: 'revoke_new', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
-  { from: 'rolling_back', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: () => 'The new key\'s revocation is a debt, retried until it is paid.' },
+  { from: 'rolling_back', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The new key's revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'rolling_back', reason: 'rolled_back', title: 'old key everywhere, new key revoked', when: always, does: { go: 'rolled_back' }, message: (f) => `Rolled back: ${failure(f)}`, tell: 'critical' },
 ];

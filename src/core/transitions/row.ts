@@ -75,5 +75,7 @@ export const hooksRun = (f: Facts, hook: 'promoted' | 'rolled_back'): boolean =>
 export const told = (f: Facts, reason: string): boolean => (f.notes.told ?? []).includes(reason);
 export const payable = (f: Facts): boolean => f.debts.payable > 0;
 export const unpaid = (f: Facts): boolean => f.debts.open > 0;
+/** Why a debt is still open, to be put behind a sentence. */
+export const unpaidBecause = (f: Facts): string => (f.debts.lastError === null ? '' : ` The last try: ${f.debts.lastError}`);
 export const newKeyCondemned = (f: Facts): boolean => f.newKey !== null && ['condemned', 'revoked', 'lost'].includes(f.newKey.state);
 export const failure = (f: Facts): string => f.notes.failure?.message ?? '';

@@ -56,6 +56,7 @@ async function gatherBase(turn: Turn): Promise<Facts> {
     debts: {
       open: own.length,
       payable: own.filter((debt) => debt.nextTryAt <= now).length,
+      lastError: own.find((debt) => debt.lastError !== null)?.lastError ?? null,
       oldestMs: Math.max(0, ...own.map((debt) => now.getTime() - debt.createdAt.getTime())),
     },
   };
