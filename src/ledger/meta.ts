@@ -60,6 +60,6 @@ function mismatch(): KeyturnError {
   return new KeyturnError(
     'ROOT_KEY_MISMATCH',
     'The root key is not the one that this ledger was begun with: fingerprints would not match and the audit chain could not go on.',
-    { todo: 'Give the root key that this ledger was begun with, or point Keyturn at the ledger that belongs to this key.', effect: 'none' },
+    { todo: 'Give every worker the root key that this ledger was begun with (`security.rootKey`, or root.key in the data directory), or point Keyturn at the ledger that belongs to this key.', effect: 'none' },
   );
 }

@@ -21,6 +21,8 @@ const CAP_CHOWN = 1n;
 export async function probeFile(place: Place): Promise<readonly StoreProblem[]> {
   try {
     const target = targetOf(place.path);
+    // First, since it explains whatever else is wrong, and its remedy is another.
+    if (await isMountPoint(target)) return [mountedAlone(target)];
     const directory = await directoryProblems(target);
     if (directory.length > 0) return directory;
     const contents = await readContents(target, place);
@@ -30,6 +32,10 @@ export async function probeFile(place: Place): Promise<readonly StoreProblem[]> 
     if (error.code === 'STORE_UNAVAILABLE') throw error;
     return [fatal(error.sentence)];
   }
+}
+
+function mountedAlone(target: string): StoreProblem {
+  return fatal(`${target} is mounted as a single file, so it cannot be replaced in one step, and a container that mounts it so would keep the old one. Mount the directory that contains it instead of the file.`);
 }
 
 async function directoryProblems(target: string): Promise<readonly StoreProblem[]> {
@@ -48,9 +54,6 @@ async function fileProblems({ target, loaded }: Contents, place: Place): Promise
     return place.createIfMissing ? [] : [fatal(missing)];
   }
   const problems: StoreProblem[] = [];
-  if (await isMountPoint(target)) {
-    problems.push(fatal(`${target} is mounted as a single file, so it cannot be replaced in one step, and a container that mounts it so would keep the old one. Mount the directory that contains it instead of the file.`));
-  }
   const giveBack = await canGive(loaded.stat);
   if (!giveBack) {
     problems.push(fatal(`${target} belongs to user ${loaded.stat.uid} and group ${loaded.stat.gid}, and Keyturn (user ${process.geteuid?.()}) may not give a new copy to them. Give the file to Keyturn's user, or run Keyturn as a user that may (root with CAP_CHOWN).`));
