@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { motoAvailable } from '../support/moto.ts';
@@ -49,7 +50,8 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES.filter((runtime) => runtime.name
   });
 
   test('run after every store serves the new key, signed, and without the key', async () => {
-    const seen = join(process.env['TMPDIR'] ?? '/tmp', `keyturn-hook-${process.pid}`);
+    const scratch = mkdtempSync(join(tmpdir(), 'keyturn-hook-'));
+    const seen = join(scratch, 'environment');
     const rig = await openRig(runtime, around, { credentials: { 'hook-api': { hooks: ['post', 'touch'] } }, sections: hooks(seen) });
     const done = await rig.reached('hook-api', 'done');
     expect(received).toMatchObject([{ event: 'promoted', credential: 'hook-api', rotationId: done.id, genuine: true }]);
@@ -57,6 +59,7 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES.filter((runtime) => runtime.name
     expect(environment).toContain('KEYTURN_CREDENTIAL=hook-api');
     expect(environment).not.toContain(readEnv(rig.envFile('hook-api'))['HYPERMEMORY_API_KEY']);
     expect(environment).not.toContain(SECRET);
+    rmSync(scratch, { recursive: true });
     await rig.close();
   });
 
