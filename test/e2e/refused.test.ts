@@ -74,8 +74,8 @@ describe.each(RUNTIMES.filter(({ name }) => name === 'embedded'))('trouble aroun
       security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
     });
     worker = await home.up();
-    await until(async () => (await Promise.all(ENV_FILES.map((name) => sandbox.alive(served(name))))).every((key) => key !== null), 30_000, 'the first keys');
-    await reached(home, moto === null ? 'prod-full' : 'prod-aws', 'done');
+    // Served is not done yet: a rotation asked for now would be the first one, still open.
+    for (const name of [...ENV_FILES, ...(moto === null ? [] : ['prod-aws'])]) await reached(home, name, 'done', 60_000);
   });
   afterEach(async () => {
     gate?.deny(null);
