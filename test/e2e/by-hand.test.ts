@@ -55,7 +55,7 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
     writeFileSync(envFile(LEGACY), `# ours since 2024\nHYPERMEMORY_API_KEY=${key}\nPORT=1\n`);
     home.configure(configuration());
     worker = await home.up();
-    await until(async () => (await home.json<{ credentials: { credential: string; health: string }[] }>('status')).credentials.filter((one) => one.health === 'ok').length === NAMES.length, 30_000, 'the first keys');
+    await until(async () => (await home.json<{ credentials: { credential: string; health: string }[] }>('status')).credentials.filter((one) => one.health === 'ok').length === NAMES.length, 60_000, 'the first keys');
   });
   afterAll(async () => {
     await worker?.ended('SIGKILL');
@@ -149,18 +149,18 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
   test('a message that Slack refuses is visibly stuck, in status and doctor, until it is tried again', async () => {
     const told = (): number => slack.messages.filter((message) => message.text.includes('ci-testing')).length;
     const stuck = async (): Promise<readonly unknown[]> => (await home.json<{ stuckDeliveries: unknown[] }>('status')).stuckDeliveries;
-    await until(async () => (await home.json<{ figures: { deliveriesWaiting: number } }>('status')).figures.deliveriesWaiting === 0, 20_000, 'messages to be delivered');
+    await until(async () => (await home.json<{ figures: { deliveriesWaiting: number } }>('status')).figures.deliveriesWaiting === 0, 40_000, 'messages to be delivered');
     const before = told();
     slack.failNext({ kind: 'error', method: 'chat.postMessage', error: 'channel_not_found' });
     await rotates('ci-testing');
-    await until(async () => (await stuck()).length === 1, 20_000, 'the message to be stuck');
+    await until(async () => (await stuck()).length === 1, 40_000, 'the message to be stuck');
     expect(told()).toBe(before);
     expect((await home.keyturn('status')).stdout).toMatch(/ops.*channel_not_found|channel_not_found.*ops/);
     expect(await home.keyturn('doctor')).toMatchObject({ code: 1, stdout: expect.stringMatching(/problem\tledger\toutbox\t.*keyturn deliveries retry/) });
     expect(await home.keyturn('deliveries', 'retry', 'nobody')).toMatchObject({ code: 5, stderr: expect.stringContaining('Declared: ops.') });
     expect(await home.keyturn('deliveries', 'retry', 'ops')).toMatchObject({ code: 0, stdout: expect.stringContaining('1') });
-    await until(() => told() === before + 1, 20_000, 'the message to arrive');
-    await until(async () => (await stuck()).length === 0, 10_000, 'nothing to be stuck');
+    await until(() => told() === before + 1, 40_000, 'the message to arrive');
+    await until(async () => (await stuck()).length === 0, 40_000, 'nothing to be stuck');
     expect(await home.keyturn('doctor')).toMatchObject({ code: 0 });
   });
 });

@@ -67,7 +67,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
   test('up mints the first key, publishes it, and says so', async () => {
     home.configure(base());
     worker = await home.up();
-    await until(async () => sandbox.alive(served()), 20_000, 'the first key to be served');
+    await until(async () => sandbox.alive(served()), 40_000, 'the first key to be served');
     await reached(home, NAME, 'done');
     expect((await sandbox.keysOf(NAME)).map((key) => key.status)).toEqual(['active']);
     expect(statSync(envFile()).mode & 0o777).toBe(0o600);
@@ -93,7 +93,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
   test('every listing tells the same, as lines and as JSON, and never a value', async () => {
     const [{ id } = { id: '' }] = await home.json<{ id: string }[]>('rotations', '--limit', '1');
     const current = await sandbox.alive(served());
-    await until(async () => ((await home.json<{ sealed: number; checked: number }>('audit', 'verify')).sealed > 0), 10_000, 'events to be sealed');
+    await until(async () => ((await home.json<{ sealed: number; checked: number }>('audit', 'verify')).sealed > 0), 40_000, 'events to be sealed');
     const listings: readonly (readonly [args: readonly string[], says: string])[] = [
       [['status'], `${NAME}\tok\t${current?.id}`],
       [['keys'], `${NAME}\thypermemory\t${current?.id}\thm_live_\tmemory:write`],
@@ -128,7 +128,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
   test('SIGHUP with a bad file keeps the old configuration and logs every mistake; with a good one applies it', async () => {
     home.configure({ ...base(), isuers: {}, policies: { monthly: { every: 'often' } } });
     worker.child.kill('SIGHUP');
-    const bad = await until(() => worker.lines().find((line) => line['level'] === 'error' && 'problems' in line), 10_000, 'the refusal');
+    const bad = await until(() => worker.lines().find((line) => line['level'] === 'error' && 'problems' in line), 40_000, 'the refusal');
     expect(bad['msg']).toContain('the old one stays in use');
     expect(bad['problems']).toEqual(expect.arrayContaining([expect.stringMatching(/keyturn\.yaml:\d+:\d+: isuers: .*did you mean "issuers"/), expect.stringMatching(/keyturn\.yaml:\d+:\d+: policies\.monthly\.every: /)]));
     expect((await home.keyturn('rotate', NAME, '--wait')).code).toBe(0);
@@ -136,7 +136,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
     const { credentials } = base();
     home.configure(base({ credentials: { ...(credentials as object), second: { issuer: 'hypermemory', scopes: ['memory:read'], policy: 'monthly', stores: [{ store: 'app-env', variable: 'SECOND_KEY' }] } } }));
     worker.child.kill('SIGHUP');
-    await until(async () => sandbox.alive(readEnv(envFile())['SECOND_KEY']), 20_000, 'the second credential to have its first key');
+    await until(async () => sandbox.alive(readEnv(envFile())['SECOND_KEY']), 40_000, 'the second credential to have its first key');
     expect((await sandbox.alive(readEnv(envFile())['SECOND_KEY']))?.scopes).toEqual(['memory:read']);
     expect(await sandbox.alive(served())).not.toBeNull();
   });

@@ -26,10 +26,10 @@ describe.each(RUNTIMES)('a rotation interrupted on $name', (runtime) => {
   const inTheMiddle = async (holdMs: number): Promise<void> => {
     await sandbox.faults({ ...HELD, effect: { kind: 'delay', ms: holdMs, when: 'after' } });
     expect(await home.keyturn('rotate', NAME)).toMatchObject({ code: 0 });
-    await until(async () => (await sandbox.struck('held')) === 1, 10_000, 'the create to be under way');
+    await until(async () => (await sandbox.struck('held')) === 1, 40_000, 'the create to be under way');
   };
   const onlyTheNewOneLives = async (before: string): Promise<void> => {
-    await until(async () => (await sandbox.keysOf(NAME)).filter((key) => key.status === 'active').length === 1, 20_000, 'one live key');
+    await until(async () => (await sandbox.keysOf(NAME)).filter((key) => key.status === 'active').length === 1, 40_000, 'one live key');
     expect(served()).not.toBe(before);
     expect([await sandbox.alive(before), (await sandbox.alive(served()))?.status]).toEqual([null, 'active']);
     expect(readEnv(envFile())).toEqual({ HYPERMEMORY_API_KEY: served() });
