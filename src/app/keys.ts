@@ -7,7 +7,6 @@ import type { Context } from './context.ts';
 import type { KeyView } from './operations.ts';
 import { iso } from './views.ts';
 
-export const UNKNOWN_KEYS: ReadonlyMap<string, KeyRecord> = new Map();
 const ASK_MS = 20_000;
 
 /** The key records that rotations and credentials refer to, by their id. */

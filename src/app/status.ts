@@ -4,7 +4,7 @@ import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
 import { dueFacts } from '../rotation/due.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import type { Context } from './context.ts';
-import { UNKNOWN_KEYS, keysById } from './keys.ts';
+import { keysById } from './keys.ts';
 import type { CredentialStatus, StatusView } from './operations.ts';
 import { debtView, iso, keyName, rotationSummary } from './views.ts';
 
@@ -59,7 +59,7 @@ function credentialStatus(facts: CredentialFacts): CredentialStatus {
     keyAgeMs: current === null ? null : now.getTime() - current.createdAt.getTime(),
     dueAt: iso(record.dueAt ?? dueByPolicy(record, current, now)),
     lastRotatedAt: iso(record.lastRotatedAt),
-    openRotation: rotation === undefined ? null : rotationSummary(rotation, keys.size === 0 ? UNKNOWN_KEYS : keys),
+    openRotation: rotation === undefined ? null : rotationSummary(rotation, keys),
     openDebts: debts.length,
     paused,
     health: healthOf(rotation, current, paused),

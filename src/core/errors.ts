@@ -83,6 +83,11 @@ export class KeyturnError extends Error {
   }
 }
 
+/** True when another worker took over: whoever gets this must neither act nor write any more. */
+export function isLeaseLost(thrown: unknown): boolean {
+  return thrown instanceof KeyturnError && thrown.code === 'LEASE_LOST';
+}
+
 /** What to say of anything thrown, for logs, the ledger and people; never with a stack. */
 export function describeError(thrown: unknown): string {
   if (thrown instanceof KeyturnError) return thrown.sentence;

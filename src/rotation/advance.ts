@@ -1,6 +1,6 @@
 /** The step loop: gather facts, decide, act, write; until nothing more can be done now. */
 import { decide, type Decision } from '../core/decide.ts';
-import { describeError, KeyturnError } from '../core/errors.ts';
+import { describeError, isLeaseLost } from '../core/errors.ts';
 import type { Facts, Notes } from '../core/facts.ts';
 import { isTerminal } from '../core/vocabulary.ts';
 import type { Change, CommitOutcome, Lease } from '../ports/ledger.ts';
@@ -111,7 +111,7 @@ function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>)
 async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown): Promise<void> {
   const { rotation } = holder.lease;
   const log = engine.log.child({ credential: rotation.credential, rotation: rotation.id });
-  if (error instanceof KeyturnError && error.code === 'LEASE_LOST') {
+  if (isLeaseLost(error)) {
     log.info({ epoch: holder.lease.epoch }, 'another worker took this rotation over');
     return;
   }

@@ -16,13 +16,14 @@ const WATCH_MS = hours(24);
 export async function goChange(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' }): Promise<Change> {
   const { to } = decision;
   const notes: Notes = { ...settled(facts.notes), ...(await notesFor(turn, facts, to, decision)) };
+  const own = condemned(facts, decision);
   return {
     ...said(turn, facts, decision, notes),
     to,
     ...admission(turn, facts, to),
     ...(leavesStores(to) ? { unlockLocations: true, releaseSlot: true } : {}),
-    keyStates: [...promotedKeys(facts, to), ...condemned(facts, decision).keyStates],
-    debts: condemned(facts, decision).debts,
+    keyStates: [...promotedKeys(facts, to), ...own.keyStates],
+    debts: own.debts,
     watches: to === 'aborting' ? watchAttempt(facts) : [],
     ...(to === 'creating' ? { newKeyId: null } : {}),
     // A key may have been adopted while the rotation waited without one.

@@ -1,5 +1,5 @@
 /** The create: its intent is written before the issuer is called, its value goes straight to the store of record. */
-import { KeyturnError } from '../../core/errors.ts';
+import { isLeaseLost, KeyturnError } from '../../core/errors.ts';
 import type { Attempt, Facts } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
@@ -93,7 +93,7 @@ async function stageValue(turn: Turn, attempt: Attempt, value: Secret): Promise<
       await bounded(turn, store.callTimeoutMs, (signal) => store.stage(attempt.name, value, signal));
       return null;
     } catch (error) {
-      if (error instanceof KeyturnError && error.code === 'LEASE_LOST') throw error;
+      if (isLeaseLost(error)) throw error;
       problem = error;
     }
   }

@@ -1,4 +1,4 @@
-import { KeyturnError, describeError } from '../../core/errors.ts';
+import { describeError, isLeaseLost, KeyturnError } from '../../core/errors.ts';
 import type { Facts, Notes } from '../../core/facts.ts';
 import type { Change } from '../../ports/ledger.ts';
 
@@ -23,7 +23,7 @@ const LAST_RETRY_MS = 30_000;
 
 /** It failed: count it, say why, and when to try again (sooner than `LAST_RETRY_MS` unless the other side asks for longer). */
 export function failed(facts: Facts, error: unknown, notes: Partial<Notes> = {}): Outcome {
-  if (error instanceof KeyturnError && error.code === 'LEASE_LOST') throw error;
+  if (isLeaseLost(error)) throw error;
   return { change: {}, notes: { ...notes, trouble: troubleOf(facts.notes, facts.now, error) } };
 }
 

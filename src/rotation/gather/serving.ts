@@ -1,4 +1,4 @@
-import { describeError } from '../../core/errors.ts';
+import { describeError, isLeaseLost } from '../../core/errors.ts';
 import type { Facts, NamedResult, PlaceFact } from '../../core/facts.ts';
 import { bounded, type Turn } from '../engine.ts';
 import { knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
@@ -68,8 +68,4 @@ async function checkApplications(turn: Turn, base: Facts): Promise<readonly Name
     }
   }
   return results;
-}
-
-function isLeaseLost(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'LEASE_LOST';
 }
