@@ -6,6 +6,7 @@ import type { PluginDefinition } from '../core/plan.ts';
 import { fingerprinter } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { Channel } from '../ports/channel.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { JobDefinition, Queue } from '../ports/queue.ts';
 import { openQueue } from '../queue/index.ts';
@@ -51,13 +52,16 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
     const queue = await openQueueFor(config, environment, opened, log);
     await opened.ledger.declare(planCredentials(config));
     const plugins = createPluginCache(resolveSecret);
-    const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, worker: workerName() };
+    const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
     return compose({ holder, log, engine, queue, opened, closePlugins: () => plugins.close() });
   } catch (error) {
     await opened.ledger.close().catch(() => undefined);
     throw error;
   }
 }
+
+/** Node's own timers. */
+export const REAL_CLOCK: Clock = { timeout: (ms) => AbortSignal.timeout(ms) };
 
 /** Unique per process, and readable: where it runs, and a random part, since process ids repeat in containers. */
 export function workerName(): string {

@@ -10,7 +10,7 @@ import { fingerprinter, Secret } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
-import { createChannels, workerName } from './app.ts';
+import { createChannels, REAL_CLOCK, workerName } from './app.ts';
 import type { Context } from './context.ts';
 import type { Questions } from './operations.ts';
 import { createPluginCache } from './plugins.ts';
@@ -32,7 +32,7 @@ export async function ask({ config, warnings, environment, log }: AskOptions): P
   const channels = createChannels(() => config);
   const ledger = withDeclared(opened.ledger, planCredentials(config));
   const context: Context = {
-    engine: { ledger, queue: { wake: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, worker: workerName() },
+    engine: { ledger, queue: { wake: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() },
     ledger, queue: null, version: VERSION, startedAt: new Date(),
     config: () => config,
     warnings: () => warnings,

@@ -80,7 +80,7 @@ async function examineStoresOf(context: Context, { record, plugins }: Opened): P
   const { ledger, engine } = context;
   const signal = AbortSignal.timeout(LOOK_MS);
   const [reads, keys, current, open] = await Promise.all([
-    readPlaces(plugins.places, signal), ledger.keysOf(record.name), record.currentKeyId === null ? null : ledger.key(record.currentKeyId), ledger.openRotation(record.name),
+    readPlaces(engine, plugins.places, signal), ledger.keysOf(record.name), record.currentKeyId === null ? null : ledger.key(record.currentKeyId), ledger.openRotation(record.name),
   ]);
   const facts = placeFacts(reads, knownPrints(current, null, keys), engine.fingerprint);
   const findings: Finding[] = [];

@@ -12,7 +12,10 @@ import type { Work } from './work.ts';
 const DEBTS_A_TURN = 200;
 const SEALED_AT_ONCE = 1_000;
 
-export function createWork(context: Context): Work {
+/** The part of the context that the worker's own work needs. */
+export type Working = Pick<Context, 'engine' | 'ledger' | 'channel'>;
+
+export function createWork(context: Working): Work {
   const { engine, ledger } = context;
   return {
     async sweep(signal) {
@@ -43,11 +46,11 @@ export function createWork(context: Context): Work {
 }
 
 /** Notices are sent as soon as their cause is committed; the job's own interval is only the safety net. */
-async function wakeOutbox({ ledger, engine }: Context): Promise<void> {
+async function wakeOutbox({ ledger, engine }: Working): Promise<void> {
   if ((await ledger.deliverable(1)).length > 0) await engine.queue.wake('deliver', {}, { dedupeKey: 'deliver' });
 }
 
-async function takeInventories(context: Context, signal: AbortSignal): Promise<void> {
+async function takeInventories(context: Working, signal: AbortSignal): Promise<void> {
   const records = (await context.ledger.credentials()).filter((record) => record.declared);
   for (const of of Map.groupBy(records, (record) => JSON.stringify(record.plan.issuer)).values()) {
     await quietly(context, { issuer: of[0]?.issuer }, () => inventory(context.engine, of, signal));
@@ -60,7 +63,7 @@ async function takeInventories(context: Context, signal: AbortSignal): Promise<v
 }
 
 /** One issuer or store that is down keeps no other from being looked at. */
-async function quietly(context: Context, fields: Partial<Record<'issuer' | 'credential', CredentialRecord['name'] | undefined>>, look: () => Promise<void>): Promise<void> {
+async function quietly(context: Working, fields: Partial<Record<'issuer' | 'credential', CredentialRecord['name'] | undefined>>, look: () => Promise<void>): Promise<void> {
   try {
     await look();
   } catch (error) {

@@ -54,7 +54,7 @@ export async function lookForBinding(engine: Engine, plan: CredentialPlan, adopt
 }
 
 async function servedValues(engine: Engine, plan: CredentialPlan, plugins: Plugins, signal: AbortSignal): Promise<{ values: readonly Secret[] } | { problem: string }> {
-  const reads = await readPlaces(plugins.places, signal);
+  const reads = await readPlaces(engine, plugins.places, signal);
   const unreadable = reads.find((read) => read.view === null);
   if (unreadable !== undefined) return { problem: `${unreadable.place.store.describe} cannot be read: ${unreadable.error}` };
   const known = new Set((await engine.ledger.keysOf(plan.credential)).map((key) => key.fingerprint));

@@ -7,7 +7,7 @@ import type { CredentialPlan } from '../core/plan.ts';
 import type { RevocationDebt } from '../core/vocabulary.ts';
 import type { Change } from '../ports/ledger.ts';
 import type { StoreSlot } from '../ports/store.ts';
-import { LONGEST_EFFECT_MS, type Engine, type Place } from './engine.ts';
+import { LONGEST_EFFECT_MS, within, type Engine, type Place } from './engine.ts';
 import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
 
 const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
@@ -50,7 +50,7 @@ async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readon
   if (isUnconditional(debt.cause)) return;
   const places = await placesOf(engine, plans);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const decision = decideDebt(await factsOf(engine, debt, await readPlaces(places, signal)));
+    const decision = decideDebt(await factsOf(engine, debt, await readPlaces(engine, places, signal)));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
     if (decision.do === 'revoke' && round > 0) return;
     // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
@@ -110,8 +110,7 @@ function holds(engine: Engine, debt: RevocationDebt): (slot: StoreSlot) => boole
 async function retire(engine: Engine, debt: RevocationDebt, places: readonly Place[], signal: AbortSignal): Promise<void> {
   const why = debt.cause === 'superseded' ? 'superseded' : 'rejected';
   for (const { store } of places) {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]);
-    await store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, bound);
+    await store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, within(engine, store.callTimeoutMs, signal));
   }
 }
 
@@ -120,7 +119,7 @@ async function revokeAt(engine: Engine, debt: RevocationDebt, plans: readonly Cr
   if (plan === undefined) throw new KeyturnError('UNKNOWN_NAME', `Issuer ${debt.issuer} is no longer configured.`, { todo: 'Revoke the key there by hand, or put the issuer back.' });
   const { issuer } = await engine.plugins(plan);
   await engine.ledger.sync();
-  return await issuer.revoke(debt.issuerKeyId, AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs)]));
+  return await issuer.revoke(debt.issuerKeyId, within(engine, issuer.capabilities.callTimeoutMs, signal));
 }
 
 /** People hear of a debt once it is older than the policy tolerates; of an emergency's at the first failure. */

@@ -1,6 +1,7 @@
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Fingerprinter } from '../core/secret.ts';
 import type { ApplicationCheck, KeyCheck, ReloadHook } from '../ports/check.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { Lease, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
@@ -31,6 +32,7 @@ export interface Engine {
   readonly plugins: (plan: CredentialPlan) => Promise<Plugins>;
   readonly fingerprint: Fingerprinter;
   readonly log: Log;
+  readonly clock: Clock;
   /** Unique per process. */
   readonly worker: string;
 }
@@ -56,5 +58,10 @@ export interface Turn {
  */
 export async function bounded<T>(turn: Turn, boundMs: number, effect: (signal: AbortSignal) => Promise<T>): Promise<T> {
   turn.lease = await turn.engine.ledger.renew(turn.lease, Math.max(LEASE_MS, boundMs + LEASE_MARGIN_MS));
-  return await effect(AbortSignal.any([turn.signal, AbortSignal.timeout(boundMs)]));
+  return await effect(within(turn.engine, boundMs, turn.signal));
+}
+
+/** Aborts with `signal`, and at the latest after `boundMs` milliseconds. */
+export function within({ clock }: Pick<Engine, 'clock'>, boundMs: number, signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, clock.timeout(boundMs)]);
 }

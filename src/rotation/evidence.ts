@@ -4,7 +4,7 @@ import type { PlaceFact, Serving } from '../core/facts.ts';
 import type { Fingerprint, Fingerprinter, Secret } from '../core/secret.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { StoreSlot, StoreView } from '../ports/store.ts';
-import type { Place } from './engine.ts';
+import { within, type Engine, type Place } from './engine.ts';
 
 export interface ReadPlace {
   readonly place: Place;
@@ -26,12 +26,11 @@ export function knownPrints(newKey: KeyRecord | null, oldKey: KeyRecord | null, 
 }
 
 /** Reads every place at once, each bounded by its own time-out. Never throws: an error is evidence too. */
-export async function readPlaces(places: readonly Place[], signal: AbortSignal): Promise<readonly ReadPlace[]> {
+export async function readPlaces(engine: Pick<Engine, 'clock'>, places: readonly Place[], signal: AbortSignal): Promise<readonly ReadPlace[]> {
   return await Promise.all(
     places.map(async (place): Promise<ReadPlace> => {
       try {
-        const bounded = AbortSignal.any([signal, AbortSignal.timeout(place.store.callTimeoutMs)]);
-        return { place, view: await place.store.read(bounded), error: '' };
+        return { place, view: await place.store.read(within(engine, place.store.callTimeoutMs, signal)), error: '' };
       } catch (error) {
         return { place, view: null, error: describeError(error) };
       }

@@ -5,7 +5,7 @@ import { describeError } from '../core/errors.ts';
 import { takeInventory } from '../core/inventory.ts';
 import type { IssuedKey } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
-import type { Engine, Plugins } from './engine.ts';
+import { within, type Engine, type Plugins } from './engine.ts';
 import { findValue, knownPrints, placeFacts, readPlaces } from './evidence.ts';
 
 const REPEAT_INVENTORY_MS = days(7);
@@ -57,7 +57,7 @@ export async function repairStores(engine: Engine, record: CredentialRecord, sig
   const current = await engine.ledger.key(record.currentKeyId);
   if (current?.fingerprint == null) return;
   const plugins = await engine.plugins(record.plan);
-  const reads = await readPlaces(plugins.places, signal);
+  const reads = await readPlaces(engine, plugins.places, signal);
   const facts = placeFacts(reads, knownPrints(current, null, await engine.ledger.keysOf(record.name)), engine.fingerprint);
   for (const [index, fact] of facts.entries()) {
     const read = reads[index];
@@ -79,7 +79,7 @@ async function repair(engine: Engine, record: CredentialRecord, plugins: Plugins
   // A rotation that began meanwhile owns the stores.
   if ((await engine.ledger.openRotation(record.name)) !== null) return false;
   try {
-    await store.promote({ attempt: `repair:${record.currentKeyId}`, value, expect, displaced: 'drop' }, AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]));
+    await store.promote({ attempt: `repair:${record.currentKeyId}`, value, expect, displaced: 'drop' }, within(engine, store.callTimeoutMs, signal));
     for (const hook of plugins.hooks) await hook.run({ event: 'published', credential: record.name, rotationId: null, id: `repair:${record.currentKeyId}` }, signal);
     return true;
   } catch (error) {

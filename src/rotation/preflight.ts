@@ -6,7 +6,7 @@ import type { CredentialPlan } from '../core/plan.ts';
 import type { Secret } from '../core/secret.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey, Issuer, IssuerAccount, KeyProbe } from '../ports/issuer.ts';
-import type { Engine, Plugins } from './engine.ts';
+import { within, type Engine, type Plugins } from './engine.ts';
 import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from './evidence.ts';
 
 export interface ProofRequest {
@@ -30,7 +30,7 @@ export interface Proof {
 export async function prove(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<Proof> {
   const [debts, issuer, stores] = await Promise.all([
     debtProblems(engine, request),
-    askIssuer(plugins, signal, request),
+    askIssuer(engine, plugins, signal, request),
     readStores(engine, plugins, signal, request),
   ]);
   const current = await examineCurrent(engine, plugins, signal, request, issuer.keys, stores.reads);
@@ -57,12 +57,12 @@ interface IssuerAnswer {
   readonly problems: readonly Problem[];
 }
 
-async function askIssuer({ issuer }: Plugins, signal: AbortSignal, request: ProofRequest): Promise<IssuerAnswer> {
+async function askIssuer(engine: Engine, { issuer }: Plugins, signal: AbortSignal, request: ProofRequest): Promise<IssuerAnswer> {
   if (!issuer.capabilities.list) {
     return { account: null, keys: null, problems: [{ code: 'issuer_cannot_list', message: `${issuer.name} cannot list keys, so a key minted in a crash could never be found again.`, todo: 'Rotate this credential by hand.' }] };
   }
   try {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs * 4)]);
+    const bound = within(engine, issuer.capabilities.callTimeoutMs * 4, signal);
     const [account, keys] = await Promise.all([issuer.inspect(bound), request.oldKey === null && request.forwardOnly ? null : issuer.list(bound)]);
     return { account, keys, problems: account.problems.map((message) => ({ code: 'issuer_problem', message, todo: '' })) };
   } catch (error) {
@@ -85,8 +85,8 @@ function slotProblems({ account, keys }: IssuerAnswer, { plan, oldKey }: ProofRe
 
 async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<{ reads: readonly ReadPlace[]; empty: readonly string[]; problems: readonly Problem[] }> {
   const [reads, probes, keys] = await Promise.all([
-    readPlaces(plugins.places, signal),
-    Promise.all(plugins.places.map((place) => probeProblems(place.store, signal))),
+    readPlaces(engine, plugins.places, signal),
+    Promise.all(plugins.places.map((place) => probeProblems(engine, place.store, signal))),
     engine.ledger.keysOf(request.plan.credential),
   ]);
   const prints = knownPrints(null, request.oldKey, keys);
@@ -106,9 +106,9 @@ async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal,
   return { reads, empty, problems: [...probes.flat(), ...problems] };
 }
 
-async function probeProblems(store: Plugins['places'][number]['store'], signal: AbortSignal): Promise<readonly Problem[]> {
+async function probeProblems(engine: Engine, store: Plugins['places'][number]['store'], signal: AbortSignal): Promise<readonly Problem[]> {
   try {
-    const problems = await store.probe(AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]));
+    const problems = await store.probe(within(engine, store.callTimeoutMs, signal));
     return problems.filter((p) => p.fatal).map((p) => ({ code: 'store_problem', message: `${store.describe}: ${p.message}`, todo: '' }));
   } catch (error) {
     return [{ code: 'store_problem', message: `${store.describe}: ${describeError(error)}`, todo: '' }];
@@ -131,15 +131,15 @@ async function examineCurrent(engine: Engine, { issuer }: Plugins, signal: Abort
   const listed = keys.some((key) => key.id === oldKey.issuerKeyId && key.live);
   const value = findValue(reads, oldKey.fingerprint, engine.fingerprint);
   if (value === null) return { alive: listed, problems: [] };
-  const probe = await probeOf(issuer, value, signal);
+  const probe = await probeOf(engine, issuer, value, signal);
   if (probe.works && listed) return { alive: true, problems: [] };
   if (!probe.works && probe.conclusive && !listed) return { alive: false, problems: [] };
   return { alive: null, problems: [currentProblem(plan, oldKey, probe, listed)] };
 }
 
-async function probeOf(issuer: Issuer, value: Secret, signal: AbortSignal): Promise<KeyProbe> {
+async function probeOf(engine: Engine, issuer: Issuer, value: Secret, signal: AbortSignal): Promise<KeyProbe> {
   try {
-    return await issuer.probe(value, AbortSignal.any([signal, AbortSignal.timeout(issuer.capabilities.callTimeoutMs)]));
+    return await issuer.probe(value, within(engine, issuer.capabilities.callTimeoutMs, signal));
   } catch (error) {
     return { works: false, conclusive: false, reason: describeError(error) };
   }

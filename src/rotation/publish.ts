@@ -2,7 +2,7 @@
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { CredentialRecord } from '../ports/ledger.ts';
-import type { Engine, Plugins } from './engine.ts';
+import { within, type Engine, type Plugins } from './engine.ts';
 import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from './evidence.ts';
 
 export interface Published {
@@ -22,28 +22,27 @@ export async function publish(engine: Engine, record: CredentialRecord, actor: A
   const current = record.currentKeyId === null ? null : await engine.ledger.key(record.currentKeyId);
   if (current?.fingerprint == null) throw new KeyturnError('BLOCKED', `${record.name} has no current key to publish.`, { todo: `Adopt one or rotate: \`keyturn rotate ${record.name}\`.` });
   const plugins = await engine.plugins(record.plan);
-  const reads = await readPlaces(plugins.places, signal);
+  const reads = await readPlaces(engine, plugins.places, signal);
   const value = findValue(reads, current.fingerprint, engine.fingerprint);
   if (value === null) throw new KeyturnError('BLOCKED', `No store of ${record.name} holds the value of its current key ${current.issuerKeyId}.`, { todo: `Rotate it: \`keyturn rotate ${record.name}\`.` });
   const facts = placeFacts(reads, knownPrints(current, null, await engine.ledger.keysOf(record.name)), engine.fingerprint);
   const results: Published[] = [];
   for (const [index, fact] of facts.entries()) {
     const read = reads[index];
-    if (read !== undefined) results.push(await publishTo(read, fact, value, id, signal));
+    if (read !== undefined) results.push(await publishTo(engine, read, fact, value, id, signal));
   }
   await afterwards(engine, plugins, record, actor, id, results, signal);
   return results;
 }
 
-async function publishTo(read: ReadPlace, fact: { serving: string; describe: string; detail: string }, value: Parameters<Plugins['places'][number]['store']['promote']>[0]['value'], id: string, signal: AbortSignal): Promise<Published> {
+async function publishTo(engine: Engine, read: ReadPlace, fact: { serving: string; describe: string; detail: string }, value: Parameters<Plugins['places'][number]['store']['promote']>[0]['value'], id: string, signal: AbortSignal): Promise<Published> {
   const place = fact.describe;
   if (fact.serving === 'new') return { place, outcome: 'already', detail: 'serves the current key' };
   if (fact.serving === 'foreign') return { place, outcome: 'failed', detail: 'serves a value that the ledger does not know; remove it first if the current key is to replace it' };
   if (read.view === null) return { place, outcome: 'failed', detail: fact.detail };
   const { store } = read.place;
   try {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(store.callTimeoutMs)]);
-    await store.promote({ attempt: `publish:${id}`, value, expect: read.view.version, displaced: 'drop' }, bound);
+    await store.promote({ attempt: `publish:${id}`, value, expect: read.view.version, displaced: 'drop' }, within(engine, store.callTimeoutMs, signal));
     return { place, outcome: 'published', detail: 'serves the current key now' };
   } catch (error) {
     return { place, outcome: 'failed', detail: describeError(error) };

@@ -33,7 +33,7 @@ function nextPlace(facts: Facts, serving: readonly Serving[]): PlaceFact {
 
 async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string | null, request: Pick<PromoteRequest, 'attempt' | 'displaced'>): Promise<Outcome> {
   try {
-    const reads = await readPlaces(turn.plugins.places, turn.signal);
+    const reads = await readPlaces(turn.engine, turn.plugins.places, turn.signal);
     const { place, view } = readOf(reads, target);
     const value = valueFor(reads, print, turn);
     if (view === null) return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));

@@ -9,7 +9,7 @@ export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'n
   const { engine, plugins } = turn;
   const keys = await engine.ledger.keysOf(base.rotation.credential);
   const longest = Math.max(...plugins.places.map((p) => p.store.callTimeoutMs));
-  const reads = await bounded(turn, longest, (signal) => readPlaces(plugins.places, signal));
+  const reads = await bounded(turn, longest, (signal) => readPlaces(engine, plugins.places, signal));
   const facts = placeFacts(reads, knownPrints(base.newKey, base.oldKey, keys), engine.fingerprint);
   return { reads, places: facts.map((fact) => orMissing(fact, base)) };
 }
