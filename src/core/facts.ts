@@ -28,6 +28,8 @@ export interface Notes {
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
+  /** The last write to a place that was accepted: attempt and place. */
+  readonly wrote?: string;
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
   /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */
   readonly quiet?: { readonly base: string; readonly watermark: string };

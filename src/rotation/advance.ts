@@ -117,10 +117,13 @@ async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown)
   }
   log.error({ err: error }, 'a step failed unexpectedly; trying again');
   try {
-    const trouble = troubleOf(rotation.notes, await engine.ledger.now(), error);
+    // The answer to the last write may have been lost: whatever it wrote is read anew, not written over from memory.
+    const current = await engine.ledger.rotation(rotation.id);
+    if (current === null || isTerminal(current.state)) return;
+    const trouble = troubleOf(current.notes, await engine.ledger.now(), error);
     const delay = Math.min(60_000, 1_000 * 2 ** Math.min(6, trouble.count));
     const message = `${describeError(error)}${trouble.count >= TELL_AFTER_ERRORS ? ' It has failed repeatedly.' : ''}`;
-    holder.lease = await commit(engine, holder.lease, { reason: 'error', message, notes: { ...rotation.notes, trouble }, wakeInMs: delay });
+    holder.lease = await commit(engine, { ...holder.lease, rotation: current }, { reason: 'error', message, notes: { ...current.notes, trouble }, wakeInMs: delay });
   } catch (second) {
     log.warn({ error: describeError(second) }, 'the failure could not be recorded; the sweep finds the rotation again');
   }

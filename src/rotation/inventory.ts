@@ -17,10 +17,10 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   if (first === undefined) return;
   const { issuer } = await engine.plugins(first.plan);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
-  await settleWatches(engine, issuer.name, listed);
+  const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
+  await settleWatches(engine, issuer.name, listed, new Set(open.map((rotation) => rotation.newKeyId)));
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
-  const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
   const settled = listed.filter((key) => !minting.has(key.name));
   const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
@@ -35,13 +35,20 @@ function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {
   return typeof attempt === 'object' && attempt !== null && 'name' in attempt ? attempt.name : undefined;
 }
 
-/** A create that was given up can still land late: whatever appears under its name, unknown to the ledger, is an orphan. */
-async function settleWatches(engine: Engine, issuer: string, listed: readonly IssuedKey[]): Promise<void> {
-  const known = new Set((await engine.ledger.keysOfIssuer(issuer)).map((key) => key.issuerKeyId));
+/**
+ * A create that was given up can still land late: whatever appears under its name is an orphan, unless the ledger has it as a
+ * key that somebody looks after. A staged key of no open rotation is nobody's: its rotation gave it up without knowing of it.
+ */
+async function settleWatches(engine: Engine, issuer: string, listed: readonly IssuedKey[], beingMinted: ReadonlySet<string | null>): Promise<void> {
+  const known = new Map((await engine.ledger.keysOfIssuer(issuer)).map((key) => [key.issuerKeyId, key]));
+  const isOrphan = (key: IssuedKey): boolean => {
+    const record = known.get(key.id);
+    return record === undefined || (record.state === 'staged' && !beingMinted.has(record.id));
+  };
   for (const watch of await engine.ledger.watches(issuer)) {
-    const found = listed.filter((key) => key.live && key.name === watch.name && !known.has(key.id));
+    const found = listed.filter((key) => key.live && key.name === watch.name && isOrphan(key));
     if (found.length === 0) continue;
-    const debts = found.map((key): NewDebt => ({ credential: watch.credential, issuer, issuerKeyId: key.id, fingerprint: null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }));
+    const debts = found.map((key): NewDebt => ({ credential: watch.credential, issuer, issuerKeyId: key.id, fingerprint: known.get(key.id)?.fingerprint ?? null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }));
     await engine.ledger.watchFound(watch, debts);
     engine.log.warn({ credential: watch.credential, name: watch.name, keys: found.map((key) => key.id) }, 'a lost create landed late; its key will be revoked');
   }

@@ -39,10 +39,16 @@ async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string 
     if (view === null) return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));
     await turn.engine.ledger.sync();
     await bounded(turn, place.store.callTimeoutMs, (signal) => place.store.promote({ ...request, value, expect: view.version }, signal));
-    return succeeded();
+    return written(facts, target, `${request.attempt} ${target.id}`);
   } catch (error) {
     return failed(facts, error);
   }
+}
+
+/** A store may accept a write and go on showing what it held: written once more without a change, it is given time. */
+function written(facts: Facts, target: PlaceFact, wrote: string): Outcome {
+  if (facts.notes.wrote !== wrote) return succeeded({ wrote });
+  return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} accepted the key and does not serve it yet.`));
 }
 
 function readOf(reads: readonly ReadPlace[], target: PlaceFact): ReadPlace {

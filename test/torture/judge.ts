@@ -1,0 +1,206 @@
+/**
+ * Judges a run by what really happened at the issuer, in the places and to the applications, never by Keyturn's ledger.
+ * Numbers are those of the promises in docs/reliability.md.
+ */
+import { minutes, seconds } from '../../src/core/duration.ts';
+import { parseAttemptName } from '../../src/core/naming.ts';
+import type { Secret } from '../../src/core/secret.ts';
+import { credentialName, peoplesKey, SCOPES } from './plans.ts';
+import type { Scenario } from './scenario.ts';
+import type { TrueKey } from './world/issuer.ts';
+import type { Recorded } from './world/trail.ts';
+import type { World } from './world/world.ts';
+
+export interface Broken {
+  readonly promise: number;
+  readonly at: number;
+  readonly what: string;
+}
+
+/** Fencing cannot reach into a process that sleeps longer than the longest effect: docs/architecture.md, "The gap that remains". */
+const DOCUMENTED_GAP_MS = seconds(60);
+/** From a request to the revoke, when nothing stands in the way but latencies and a lost wake. */
+const EMERGENCY_WITHIN_MS = minutes(6);
+
+interface Death {
+  readonly at: number;
+  readonly why: 'evidence' | 'emergency' | 'replace';
+}
+
+export class Judge {
+  readonly broken: Broken[] = [];
+  /** Times that a place served a dead key because a process slept longer than the documented gap. */
+  documentedGaps = 0;
+  applicationFailuresInGaps = 0;
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #deaths = new Map<string, Death>();
+  /** Since when a credential is in an emergency (or a replacement with downtime) that has not healed yet. */
+  readonly #gaps = new Map<string, { readonly since: number; readonly why: 'emergency' | 'replace' }>();
+  /** Credentials whose places show a dead key by the documented gap, until they are repaired. */
+  readonly #slept = new Set<string>();
+  readonly #mintedNames = new Map<string, number>();
+  readonly #allNewSince = new Map<string, { readonly key: string; readonly at: number }>();
+  readonly #owners = new Map<string, string>();
+
+  constructor(scenario: Scenario, world: World) {
+    this.#scenario = scenario;
+    this.#world = world;
+    for (const key of world.issuer.keys) this.#own(key);
+    world.trail.listen((event) => this.#see(event));
+  }
+
+  #own(key: TrueKey): void {
+    const people = this.#scenario.credentials.findIndex((_spec, n) => peoplesKey(n) === key.name);
+    const owner = people === -1 ? parseAttemptName(key.name)?.base : credentialName(people);
+    if (owner !== undefined) this.#owners.set(key.id, owner);
+  }
+
+  #break(promise: number, what: string): void {
+    this.broken.push({ promise, at: this.#world.trail.events.at(-1)?.at ?? 0, what });
+  }
+
+  #see(event: Recorded): void {
+    switch (event.what) {
+      case 'created':
+        return this.#created(event);
+      case 'revoked':
+        return this.#revoked(event);
+      case 'served':
+      case 'caught-up':
+      case 'retired':
+        return this.#changed(event);
+      case 'used':
+        return this.#used(event);
+      case 'emergency-asked':
+        this.#gaps.set(event.credential, { since: event.at, why: 'emergency' });
+        return;
+      case 'refused-at-limit':
+      case 'told':
+        return;
+    }
+  }
+
+  /** An attempt's name is sent once: two keys under it mean two workers at one rotation, or a create retried blind (6, 3). */
+  #created(event: Recorded & { what: 'created' }): void {
+    const key = this.#key(event.key);
+    this.#own(key);
+    const times = (this.#mintedNames.get(event.name) ?? 0) + 1;
+    this.#mintedNames.set(event.name, times);
+    if (times > 1) this.#break(6, `${times} keys were minted under the name ${event.name}`);
+  }
+
+  #revoked({ key: id, at }: Recorded & { what: 'revoked' }): void {
+    const key = this.#key(id);
+    const owner = this.#owners.get(id);
+    if (owner === undefined) return this.#break(4, `${key.name} was revoked, and it is none of Keyturn's`);
+    const served = this.#world.placesOf(owner).filter((place) => holds(place.served, key) || holds(place.backup, key));
+    const gap = this.#gaps.get(owner);
+    const spec = this.#spec(owner);
+    const why = gap?.why ?? (spec.strategy === 'replace' ? 'replace' : 'evidence');
+    this.#deaths.set(id, { at, why });
+    if (why === 'replace' && served.length > 0) this.#gaps.set(owner, { since: at, why: 'replace' });
+    if (why === 'evidence' && served.length > 0) this.#break(1, `${key.name} was revoked while ${served.map((place) => place.id).join(', ')} served it`);
+    if (why === 'evidence') this.#evidence(owner, key, at);
+  }
+
+  /** The old key goes only after the overlap, counted from when every place served another key that works (2). */
+  #evidence(owner: string, key: TrueKey, at: number): void {
+    const spec = this.#spec(owner);
+    if (!this.#everServed(key)) return;
+    const current = this.#allNewSince.get(owner);
+    if (current === undefined || current.key === key.id) return this.#break(2, `${key.name} was revoked though no other key was served everywhere`);
+    const successor = this.#key(current.key);
+    if (successor.revokedAt !== null) this.#break(2, `${key.name} was revoked though its successor ${successor.name} is dead`);
+    const back = successor.createdAt < key.createdAt;
+    if (!back && at - current.at < spec.overlapMs) this.#break(2, `${key.name} was revoked ${at - current.at} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
+    if (successor.uses.length === 0 && !back) this.#break(2, `${key.name} was revoked though nobody ever called with its successor`);
+  }
+
+  #everServed(key: TrueKey): boolean {
+    return this.#served.has(key.id);
+  }
+
+  readonly #served = new Set<string>();
+
+  #changed(event: Recorded & { what: 'served' | 'retired' | 'caught-up' }): void {
+    const { credential } = event;
+    const places = this.#world.placesOf(credential);
+    const keys = places.map((place) => (place.served === null ? null : this.#world.issuer.keyOf(place.served)));
+    for (const key of keys) if (key !== null) this.#served.add(key.id);
+    if (event.what === 'served') this.#promoted(event);
+    const [first] = keys;
+    const same = first !== null && first !== undefined && keys.every((key) => key?.id === first.id);
+    if (!same) return void this.#allNewSince.delete(credential);
+    if (this.#allNewSince.get(credential)?.key !== first.id) this.#allNewSince.set(credential, { key: first.id, at: event.at });
+    if (first.revokedAt !== null) return;
+    this.#gaps.delete(credential);
+    this.#slept.delete(credential);
+  }
+
+  /** What a place is made to serve is a live key of that credential (1, 9). */
+  #promoted({ place: id, credential, frozenMs }: Recorded & { what: 'served' }): void {
+    const place = this.#world.places.get(id);
+    if (place?.served == null) return;
+    const key = this.#world.issuer.keyOf(place.served);
+    if (key === null || this.#owners.get(key.id) !== credential) return this.#break(9, `${id} serves a key that is not ${credential}'s: ${key?.name}`);
+    if (key.scopes.join() !== SCOPES.join()) this.#break(9, `${id} serves ${key.name}, whose scopes are ${key.scopes.join()}`);
+    if (key.revokedAt === null || this.#gaps.has(credential)) return;
+    if (frozenMs <= DOCUMENTED_GAP_MS) return this.#break(1, `${id} was made to serve ${key.name}, which was dead for ${place.location.name === id ? '' : 'shared '}${this.#world.trail.events.at(-1)!.at - key.revokedAt} ms`);
+    this.documentedGaps += 1;
+    this.#slept.add(credential);
+  }
+
+  #used(event: Recorded & { what: 'used' }): void {
+    if (event.by !== 'application' || event.worked || event.credential === null) return;
+    const death = event.key === null ? undefined : this.#deaths.get(event.key);
+    const excused = this.#gaps.has(event.credential) || this.#slept.has(event.credential) || (death !== undefined && death.why !== 'evidence');
+    if (excused) this.applicationFailuresInGaps += 1;
+    else this.#break(1, `the application of ${event.credential} was refused with ${event.key === null ? 'a key nobody knows' : this.#key(event.key).name}`);
+  }
+
+  /** One live key a credential, served everywhere; nothing of anybody else's is gone (1, 3, 4, 9). Empty when at rest. */
+  unrest(): readonly Broken[] {
+    const found: Broken[] = [];
+    const at = this.#world.trail.events.at(-1)?.at ?? 0;
+    const live = Map.groupBy(this.#world.issuer.live.filter((key) => this.#owners.has(key.id)), (key) => this.#owners.get(key.id));
+    this.#scenario.credentials.forEach((_spec, n) => {
+      const name = credentialName(n);
+      const keys = live.get(name) ?? [];
+      if (keys.length !== 1) found.push({ promise: 3, at, what: `${name} has ${keys.length} live keys: ${keys.map((key) => key.name).join(', ')}` });
+      for (const place of this.#world.placesOf(name)) {
+        const key = place.served === null ? null : this.#world.issuer.keyOf(place.served);
+        if (key === null || !keys.includes(key)) found.push({ promise: 1, at, what: `${place.id} serves ${key === null ? 'nothing' : `${key.name} (${key.revokedAt === null ? 'alive' : 'dead'})`}` });
+        const backup = place.backup === null ? null : this.#world.issuer.keyOf(place.backup);
+        if (backup !== null && backup.revokedAt !== null) found.push({ promise: 1, at, what: `${place.id} keeps the dead ${backup.name} as backup` });
+      }
+    });
+    for (const key of this.#world.bystanders) if (key.revokedAt !== null) found.push({ promise: 4, at, what: `${key.name} is dead` });
+    return found;
+  }
+
+  /** An emergency's keys are dead soon, where neither faults nor deaths of workers stand in the way (11). */
+  emergencyTook(asked: { readonly credential: string; readonly at: number; readonly keys: readonly TrueKey[] }): void {
+    for (const key of asked.keys) {
+      if (key.revokedAt === null || key.revokedAt - asked.at > EMERGENCY_WITHIN_MS) {
+        this.#break(11, `${key.name} was asked to be revoked at once and ${key.revokedAt === null ? 'still lives' : `died ${key.revokedAt - asked.at} ms later`}`);
+      }
+    }
+  }
+
+  #key(id: string): TrueKey {
+    const key = this.#world.issuer.keys.find((one) => one.id === id);
+    if (key === undefined) throw new Error(`there is no ${id}`);
+    return key;
+  }
+
+  #spec(credential: string): Scenario['credentials'][number] {
+    const spec = this.#scenario.credentials.find((_one, n) => credentialName(n) === credential);
+    if (spec === undefined) throw new Error(`there is no ${credential}`);
+    return spec;
+  }
+}
+
+function holds(value: Secret | null, key: TrueKey): boolean {
+  return value !== null && value.equals(key.value);
+}
