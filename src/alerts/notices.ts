@@ -161,7 +161,7 @@ export function rotationRolledBack(args: RotationFailedArgs): Notice {
   return aboutRotation('rotation_rolled_back', 'critical', args, {
     title: `${args.credential}: rolled back to the old key`,
     happened: `After the new key was published something turned red: ${sentence(args.message)} The old key was published again everywhere.`,
-    means: 'Applications read the old key, as before the rotation; they may have failed for a short while. The new key is revoked.',
+    means: 'Applications read the old key, as before the rotation; they may have failed for a short while. The new key is revoked once the overlap is over.',
     todo: [
       'Look at the application that turned red: did it read the new key, and was it allowed to?',
       `Then try again: \`keyturn rotate ${args.credential} --wait\`.`,

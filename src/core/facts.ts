@@ -20,7 +20,7 @@ export interface Attempt {
 /** The engine's memory between steps, kept with the rotation. No secrets. */
 export interface Notes {
   readonly attempt?: Attempt;
-  /** A former holder of the lease may still act until then (ISO): debts made before it wait for it. */
+  /** A former holder of the lease may still act until then (ISO): debts for the new key wait for it. */
   readonly hazardUntil?: string;
   /** Attempts of which nothing came, or nothing usable. */
   readonly lostAttempts?: number;
@@ -28,7 +28,9 @@ export interface Notes {
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
-  /** The last write to a place that was accepted: attempt and place. */
+  /** Until then (ISO) a place may come to show the new key though it was not read back there: debts for the new key wait for it. */
+  readonly unseenUntil?: string;
+  /** The last write to a place that was sent: attempt and place. */
   readonly wrote?: string;
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
   /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */

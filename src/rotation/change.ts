@@ -2,6 +2,7 @@
 import { hours } from '../core/duration.ts';
 import type { Decision } from '../core/decide.ts';
 import type { Attempt, Facts, Notes } from '../core/facts.ts';
+import { hazardLeftMs } from '../core/hazard.ts';
 import { attemptName } from '../core/naming.ts';
 import type { LedgerWrite } from '../core/transitions/index.ts';
 import type { DebtCause, KeyRecord, KeyState, RotationState } from '../core/vocabulary.ts';
@@ -83,7 +84,7 @@ function condemned(facts: Facts, decision: Decision): Condemned {
   const found = decision.condemn === 'found' ? (facts.minted?.listed ?? []).map((key) => ({ issuerKeyId: key.id, fingerprint: null })) : [];
   const keys = condemnedKeys(facts, decision).filter((key) => key.state !== 'revoked' && key.state !== 'lost');
   return {
-    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeft(facts) : 0)),
+    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? graceLeft(facts) : 0)),
     keyStates: keys.map((key) => ({ keyId: key.id, state: 'condemned' as const })),
   };
 }
@@ -102,9 +103,10 @@ function causeOf(facts: Facts, decision: Decision): DebtCause {
   return decision.kind === 'go' && decision.to === 'aborting' ? 'aborted' : 'orphan';
 }
 
-/** A frozen former lease holder may still be promoting the key: its longest effect is waited out. */
-function hazardLeft(facts: Facts): number {
-  return facts.notes.hazardUntil === undefined ? 0 : Math.max(0, Date.parse(facts.notes.hazardUntil) - facts.now.getTime());
+/** Applications may have read a key that some place served: after a rollback it lives on for the overlap. */
+function graceLeft(facts: Facts): number {
+  const served = facts.rotation.state === 'rolling_back' && facts.notes.wrote !== undefined;
+  return Math.max(hazardLeftMs(facts), served ? facts.plan.policy.overlapMs : 0);
 }
 
 function debtFor(facts: Facts, key: Pick<KeyRecord, 'issuerKeyId' | 'fingerprint'>, cause: DebtCause, notBeforeMs: number): NewDebt {
@@ -141,7 +143,8 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   retry_attempt: async (_turn, facts) => ({ notes: { attempt: { ...mustAttempt(facts), sentAt: null, outcome: null, refusal: null } }, change: {} }),
   next_attempt: async (turn, facts) => ({ notes: await nextAttempt(turn, facts, true), change: { watches: watchAttempt(facts), newKeyId: null } }),
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
-  condemn_new: async () => ({ notes: {}, change: {} }),
+  // What is left waits for time, not for places: others may have them.
+  condemn_new: async () => ({ notes: {}, change: { unlockLocations: true, releaseSlot: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
 
@@ -175,7 +178,7 @@ function said(turn: Turn, facts: Facts, decision: Decision, notes: Notes): Chang
   return {
     reason: decision.reason,
     message: decision.message,
-    notes: { ...notes, ...remembered(facts), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
+    notes: { ...withoutSeen(notes, facts), ...remembered(facts), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
     notices: notice === null ? [] : [{ notice, channels: facts.plan.channels[notice.severity] }],
     audit: decision.reason === 'max_age' ? [override(turn, facts, decision)] : [],
   };
@@ -194,6 +197,14 @@ function override(turn: Turn, facts: Facts, decision: Decision): NonNullable<Cha
     keyId: facts.oldKey?.id ?? null,
     detail: { maxAgeMs: facts.plan.policy.maxAgeMs, drain: facts.drain?.detail ?? '' },
   };
+}
+
+/** Once the place that was written last shows the new key, nothing that was written is still to come. */
+function withoutSeen(notes: Notes, { places }: Facts): Notes {
+  const last = places?.find((place) => notes.wrote?.endsWith(` ${place.id}`));
+  if (last?.serving !== 'new') return notes;
+  const { unseenUntil: _seen, ...rest } = notes;
+  return rest;
 }
 
 function remembered(facts: Facts): Partial<Notes> {

@@ -18,7 +18,7 @@ export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
   const told = { ...subject, reason: decision.reason, message: decision.message };
   if (to === 'blocked') return rotationBlocked({ ...told, todo: todoOf(facts) });
   if (to === 'aborted') return rotationAborted({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
-  if (to === 'rolled_back') return rotationRolledBack({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
+  if (to === 'rolled_back' || decision.reason === 'new_key_overlap') return rotationRolledBack({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
   if (to === 'done' && keys.newKey !== null) {
     const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
     return rotationDone({ ...subject, oldKey: keys.oldKey, newKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });

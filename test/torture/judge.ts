@@ -113,7 +113,7 @@ export class Judge {
     const successor = this.#key(current.key);
     if (successor.revokedAt !== null) this.#break(2, `${key.name} was revoked though its successor ${successor.name} is dead`);
     const back = successor.createdAt < key.createdAt;
-    if (!back && at - current.at < spec.overlapMs) this.#break(2, `${key.name} was revoked ${at - current.at} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
+    if (at - current.at < spec.overlapMs) this.#break(2, `${key.name} was revoked ${at - current.at} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
     if (successor.uses.length === 0 && !back) this.#break(2, `${key.name} was revoked though nobody ever called with its successor`);
   }
 

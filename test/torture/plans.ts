@@ -21,7 +21,7 @@ export function planOf({ credentials }: Scenario, n: number, scheduled: boolean)
     policy: {
       name: 'p', cron: null, timezone: 'UTC', everyMs: scheduled ? spec.everyMs : null, window: null, overlapMs: spec.overlapMs, quietMs: spec.quietMs, maxAgeMs: null,
       jitterMs: 0, strategy: spec.strategy, allowDowntime: spec.strategy === 'replace',
-      deadlines: { verifyMs: minutes(5), promoteMs: minutes(5), confirmMs: minutes(5), stuckMs: minutes(60), retryMs: minutes(30) },
+      deadlines: { verifyMs: minutes(10), promoteMs: spec.deadlineMs, confirmMs: spec.deadlineMs, stuckMs: minutes(60), retryMs: minutes(30) },
     },
     places: spec.places.map((_kind, place): PlaceDefinition => ({ id: placeId(n, place), store: definition('model'), place: {}, ofRecord: place === 0 })),
     checks: spec.check ? [definition('application')] : [], hooks: spec.hook ? [definition('reload')] : [],

@@ -94,7 +94,7 @@ class Run {
     this.#sim = new Simulation(scenario.seed, START, (n, process, name) => this.#interrupt(n, process, name));
     this.#world = makeWorld(scenario, this.#sim);
     this.#judge = new Judge(scenario, this.#world);
-    this.#faults = new FaultPlan(scenario.faults, scenario.outages, () => this.#sim.now - START);
+    this.#faults = new FaultPlan(scenario, this.#sim.random, () => this.#sim.now - START);
     this.#queue = new SharedQueue(this.#sim, scenario.queue, this.#faults);
   }
 

@@ -1,7 +1,8 @@
 /** A run, as data: what is configured, what people ask for, and what goes wrong when. Small, so that it can be shrunk and printed. */
 import * as fc from 'fast-check';
 import { days, hours, minutes, seconds } from '../../src/core/duration.ts';
-import { FAULT_KINDS, type FaultSpec, type Outage } from './faults/kinds.ts';
+import { FAULT_KINDS, lateness, type FaultSpec, type Outage } from './faults/kinds.ts';
+import type { Weather } from './faults/plan.ts';
 import type { QueueTraits } from './sim/lanes.ts';
 import type { IssuerTraits } from './world/issuer.ts';
 import type { PlaceKind } from './world/store.ts';
@@ -17,6 +18,8 @@ export interface CredentialSpec {
   readonly overlapMs: number;
   readonly quietMs: number;
   readonly strategy: 'displace' | 'replace';
+  /** How long promoting and confirming may each take. Proving gets more: a list that lags behind must have time to show a key. */
+  readonly deadlineMs: number;
   readonly hook: boolean;
   readonly check: boolean;
   /** Its application uses its key this often, and reads it anew this often (0: before each use). */
@@ -42,7 +45,7 @@ export interface Wish {
   readonly ms: number;
 }
 
-export interface Scenario {
+export interface Scenario extends Weather {
   /** Of latencies, order, traffic. */
   readonly seed: number;
   /** On `embedded` one worker at a time, and who opens the ledger knows that all before are dead. */
@@ -55,8 +58,6 @@ export interface Scenario {
   readonly issuer: IssuerTraits;
   readonly queue: QueueTraits;
   readonly credentials: readonly CredentialSpec[];
-  readonly faults: readonly FaultSpec[];
-  readonly outages: readonly Outage[];
   readonly crashes: readonly CrashSpec[];
   readonly wishes: readonly Wish[];
   /** How long places go on showing what they held before, after the nth promotion. */
@@ -70,13 +71,9 @@ const CALLS = [
   'check.run', 'hook.run', 'ledger.commit', 'ledger.commit', 'ledger.settleDebt', 'ledger.renew', 'ledger.lease', 'ledger.request', 'ledger.postponeDebt', 'ledger.watchFound',
 ] as const;
 
-/** A request in flight lands within the longest effect, or, where a name is watched for it, within hours. */
-const LATEST_MS: Readonly<Record<string, number>> = { 'issuer.create': hours(6), 'issuer.revoke': hours(1) };
-const LATEST_ELSEWHERE_MS = seconds(50);
-
 const fault: fc.Arbitrary<FaultSpec> = fc
   .record({ call: fc.constantFrom(...CALLS), nth: fc.nat(12), kind: fc.constantFrom(...FAULT_KINDS), part: fc.double({ min: 0, max: 1, noNaN: true }) })
-  .map(({ part, ...rest }) => ({ ...rest, ms: Math.round(part * part * (LATEST_MS[rest.call] ?? LATEST_ELSEWHERE_MS)) }));
+  .map(({ part, ...rest }) => ({ ...rest, ms: lateness(rest.call, part) }));
 
 const crash: fc.Arbitrary<CrashSpec> = fc.record({
   step: fc.oneof(fc.nat(300), fc.nat(1_500)), side: fc.constantFrom('before', 'after'), does: fc.constantFrom('kill', 'kill', 'freeze'),
@@ -95,7 +92,7 @@ const credential: fc.Arbitrary<CredentialSpec> = fc
     record: fc.constantFrom<PlaceKind>('labels', 'file'), others: fc.array(fc.constantFrom<PlaceKind>('labels', 'file', 'plain'), { maxLength: 2 }),
     shares: fc.boolean(), begins: fc.constantFrom('empty' as const, 'people' as const),
     everyMs: fc.constantFrom(hours(1), hours(2), hours(3)), overlapMs: fc.constantFrom(0, minutes(1), minutes(40)), quietMs: fc.constantFrom(0, 0, minutes(10)),
-    strategy: fc.constantFrom('displace' as const, 'displace' as const, 'displace' as const, 'replace' as const), hook: fc.boolean(), check: fc.boolean(),
+    strategy: fc.constantFrom('displace' as const, 'displace' as const, 'displace' as const, 'replace' as const), deadlineMs: fc.constantFrom(seconds(4), seconds(20), minutes(5)), hook: fc.boolean(), check: fc.boolean(),
     useMs: fc.constantFrom(minutes(2), minutes(7)), rereads: fc.boolean(),
   })
   .map(({ record, others, rereads, ...rest }) => ({ ...rest, places: [record, ...others], rereadMs: rereads ? rest.overlapMs / 2 : 0 }));
@@ -112,7 +109,8 @@ export const anyScenario: fc.Arbitrary<Scenario> = fc
     issuer, queue: fc.record({ losesPercent: fc.constantFrom(0, 10, 60), doublesPercent: fc.constantFrom(0, 30) }),
     credentials: fc.array(credential, { minLength: 1, maxLength: 3 }), faults: fc.array(fault, { maxLength: 8 }), outages: fc.array(outage, { maxLength: 2 }),
     crashes: fc.array(crash, { maxLength: 6 }), wishes: fc.array(wish, { maxLength: 4 }),
-    stale: fc.array(fc.record({ nth: fc.nat(6), ms: fc.nat(minutes(2)) }), { maxLength: 2 }), room: fc.option(fc.nat(1)),
+    stale: fc.array(fc.record({ nth: fc.nat(6), ms: fc.nat(seconds(50)) }), { maxLength: 3 }), room: fc.option(fc.nat(1)),
+    weather: fc.record({ calls: fc.constantFrom('', 'store', 'store.promote', 'issuer', 'ledger', 'ledger.commit', 'check', 'hook'), percent: fc.constantFrom(0, 0, 5, 20, 50) }),
   })
   .map(({ room, ...scenario }) => ({
     ...scenario,

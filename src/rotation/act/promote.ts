@@ -3,7 +3,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { Facts, PlaceFact, Serving } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { PromoteRequest } from '../../ports/store.ts';
-import { bounded, type Turn } from '../engine.ts';
+import { bounded, LONGEST_EFFECT_MS, type Turn } from '../engine.ts';
 import { findValue, readPlaces, type ReadPlace } from '../evidence.ts';
 import { failed, succeeded, type Outcome } from './outcome.ts';
 
@@ -11,13 +11,21 @@ import { failed, succeeded, type Outcome } from './outcome.ts';
 export async function promote(turn: Turn, facts: Facts): Promise<Outcome> {
   const target = nextPlace(facts, ['old', 'ours', 'empty']);
   const displaced = target.serving === 'old' && facts.rotation.path === 'displace' ? 'keep' : 'drop';
-  return await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt: attemptName(facts), displaced });
+  const attempt = attemptName(facts);
+  const outcome = await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt, displaced });
+  // Accepted or given up on, it may show only later: until then the key that it publishes must not die.
+  const unseenUntil = new Date((await turn.engine.ledger.now()).getTime() + LONGEST_EFFECT_MS).toISOString();
+  return { ...outcome, notes: { ...outcome.notes, wrote: wroteOf(attempt, target), unseenUntil } };
 }
+
+const wroteOf = (attempt: string, { id }: PlaceFact): string => `${attempt} ${id}`;
 
 /** Puts the old key back in the next place that serves the new one. */
 export async function restore(turn: Turn, facts: Facts): Promise<Outcome> {
   const target = nextPlace(facts, ['new']);
-  return await write(turn, facts, target, facts.oldKey?.fingerprint ?? null, { attempt: `${attemptName(facts)}:rollback`, displaced: 'drop' });
+  const outcome = await write(turn, facts, target, facts.oldKey?.fingerprint ?? null, { attempt: `${attemptName(facts)}:rollback`, displaced: 'drop' });
+  // What applications were told before does not hold for this place.
+  return { ...outcome, notes: { ...outcome.notes, hooksRun: (facts.notes.hooksRun ?? []).filter((hook) => hook !== 'rolled_back') } };
 }
 
 function attemptName(facts: Facts): string {
@@ -39,7 +47,7 @@ async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string 
     if (view === null) return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));
     await turn.engine.ledger.sync();
     await bounded(turn, place.store.callTimeoutMs, (signal) => place.store.promote({ ...request, value, expect: view.version }, signal));
-    return written(facts, target, `${request.attempt} ${target.id}`);
+    return written(facts, target, wroteOf(request.attempt, target));
   } catch (error) {
     return failed(facts, error);
   }

@@ -36,6 +36,7 @@ const WOKE_WITHIN_MS = 30_000;
 export async function call<T>(line: Line, { name, target, codes, signal, act }: Call<T>): Promise<T> {
   const { sim, process, faults } = line;
   const outcome = Promise.withResolvers<() => T>();
+  outcome.promise.catch(() => undefined); // nobody may be waiting: the process may be dead
   // A port bounds its calls by itself too.
   sim.after(process, OWN_BOUND_MS, () => giveUp());
   const giveUp = (): void => outcome.reject(new KeyturnError(codes.unavailable, `${name} was not answered in time.`, { effect: 'unknown' }));

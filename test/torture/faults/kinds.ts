@@ -32,6 +32,15 @@ export interface FaultSpec {
   readonly ms: number;
 }
 
+/** A request in flight lands within the longest effect, or, where its name is watched for it, within hours. */
+const LATEST_MS: Readonly<Record<string, number>> = { 'issuer.create': 6 * 3_600_000, 'issuer.revoke': 3_600_000 };
+const LATEST_ELSEWHERE_MS = 50_000;
+
+/** `part` from 0 to 1: most are a little late, few as late as can be. Milliseconds. */
+export function lateness(call: string, part: number): number {
+  return Math.round(part * part * (LATEST_MS[call] ?? LATEST_ELSEWHERE_MS));
+}
+
 export interface Outage {
   /** `issuer`, `ledger`, `queue`, or the id of a place. */
   readonly of: string;

@@ -1,7 +1,16 @@
-import { FAULTS, type Fault, type FaultSpec, type Outage } from './kinds.ts';
+import type { Random } from '../sim/random.ts';
+import { FAULT_KINDS, FAULTS, lateness, type Fault, type FaultSpec, type Outage } from './kinds.ts';
 
 export interface Planned extends Fault {
   readonly ms: number;
+}
+
+/** All that goes wrong with calls in a run. */
+export interface Weather {
+  readonly faults: readonly FaultSpec[];
+  readonly outages: readonly Outage[];
+  /** Beside those, so many of a hundred calls whose names begin so go wrong in some way. */
+  readonly weather: { readonly calls: string; readonly percent: number };
 }
 
 const NONE: Planned = { lands: 'now', hears: 'outcome', ms: 0 };
@@ -11,13 +20,17 @@ const DOWN: Planned = { ...FAULTS.unreachable, ms: 0 };
 export class FaultPlan {
   readonly #faults: ReadonlyMap<string, FaultSpec>;
   readonly #outages: readonly Outage[];
+  readonly #weather: Weather['weather'];
+  readonly #random: Random;
   readonly #elapsed: () => number;
   readonly #counts = new Map<string, number>();
   #over = false;
 
-  constructor(faults: readonly FaultSpec[], outages: readonly Outage[], elapsed: () => number) {
+  constructor({ faults, outages, weather }: Weather, random: Random, elapsed: () => number) {
     this.#faults = new Map(faults.map((fault) => [`${fault.call}#${fault.nth}`, fault]));
     this.#outages = outages;
+    this.#weather = weather;
+    this.#random = random;
     this.#elapsed = elapsed;
   }
 
@@ -36,6 +49,14 @@ export class FaultPlan {
     const nth = this.#counts.get(call) ?? 0;
     this.#counts.set(call, nth + 1);
     const fault = this.#faults.get(`${call}#${nth}`);
-    return fault === undefined ? NONE : { ...FAULTS[fault.kind], ms: fault.ms };
+    if (fault !== undefined) return { ...FAULTS[fault.kind], ms: fault.ms };
+    return this.#storm(call) ?? NONE;
+  }
+
+  #storm(call: string): Planned | null {
+    const { calls, percent } = this.#weather;
+    if (percent === 0 || !call.startsWith(calls) || !this.#random.chance(percent / 100)) return null;
+    const kind = this.#random.pick(FAULT_KINDS) ?? 'error';
+    return { ...FAULTS[kind], ms: lateness(call, this.#random.next()) };
   }
 }
