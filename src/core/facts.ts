@@ -28,6 +28,8 @@ export interface Notes {
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
+  /** When a place had to be repaired while the old key drained (ISO): applications may have read the old key until then, and the overlap begins anew. */
+  readonly repairedAt?: string;
   /** Until then (ISO) a place may come to show the new key though it was not read back there: debts for the new key wait for it. */
   readonly unseenUntil?: string;
   /** The last write to a place that was sent: attempt and place. */

@@ -24,7 +24,7 @@ const EMERGENCY_WITHIN_MS = minutes(6);
 
 interface Death {
   readonly at: number;
-  readonly why: 'evidence' | 'emergency' | 'replace';
+  readonly why: 'evidence' | 'emergency' | 'replace' | 'people';
 }
 
 export class Judge {
@@ -42,6 +42,10 @@ export class Judge {
   readonly #mintedNames = new Map<string, number>();
   readonly #allNewSince = new Map<string, { readonly key: string; readonly at: number }>();
   readonly #owners = new Map<string, string>();
+  /** Ever served by some place. */
+  readonly #served = new Set<string>();
+  /** Credentials whose places people wrote to: what was served everywhere is then not Keyturn's to answer for. */
+  readonly #meddled = new Set<string>();
 
   constructor(scenario: Scenario, world: World) {
     this.#scenario = scenario;
@@ -56,6 +60,11 @@ export class Judge {
     if (owner !== undefined) this.#owners.set(key.id, owner);
   }
 
+  /** Whose key it is; null for keys that are none of Keyturn's business. */
+  ownerOf(key: TrueKey): string | null {
+    return this.#owners.get(key.id) ?? null;
+  }
+
   #break(promise: number, what: string): void {
     this.broken.push({ promise, at: this.#world.trail.events.at(-1)?.at ?? 0, what });
   }
@@ -66,6 +75,12 @@ export class Judge {
         return this.#created(event);
       case 'revoked':
         return this.#revoked(event);
+      case 'removed':
+        this.#deaths.set(event.key, { at: event.at, why: 'people' });
+        return;
+      case 'edited':
+        this.#meddled.add(event.credential);
+        return this.#changed(event);
       case 'served':
       case 'caught-up':
       case 'retired':
@@ -101,13 +116,13 @@ export class Judge {
     this.#deaths.set(id, { at, why });
     if (why === 'replace' && served.length > 0) this.#gaps.set(owner, { since: at, why: 'replace' });
     if (why === 'evidence' && served.length > 0) this.#break(1, `${key.name} was revoked while ${served.map((place) => place.id).join(', ')} served it`);
-    if (why === 'evidence') this.#evidence(owner, key, at);
+    if (why === 'evidence' && !this.#meddled.has(owner)) this.#evidence(owner, key, at);
   }
 
   /** The old key goes only after the overlap, counted from when every place served another key that works (2). */
   #evidence(owner: string, key: TrueKey, at: number): void {
     const spec = this.#spec(owner);
-    if (!this.#everServed(key)) return;
+    if (!this.#served.has(key.id)) return;
     const current = this.#allNewSince.get(owner);
     if (current === undefined || current.key === key.id) return this.#break(2, `${key.name} was revoked though no other key was served everywhere`);
     const successor = this.#key(current.key);
@@ -117,13 +132,7 @@ export class Judge {
     if (successor.uses.length === 0 && !back) this.#break(2, `${key.name} was revoked though nobody ever called with its successor`);
   }
 
-  #everServed(key: TrueKey): boolean {
-    return this.#served.has(key.id);
-  }
-
-  readonly #served = new Set<string>();
-
-  #changed(event: Recorded & { what: 'served' | 'retired' | 'caught-up' }): void {
+  #changed(event: Recorded & { what: 'served' | 'retired' | 'caught-up' | 'edited' }): void {
     const { credential } = event;
     const places = this.#world.placesOf(credential);
     const keys = places.map((place) => (place.served === null ? null : this.#world.issuer.keyOf(place.served)));
@@ -134,7 +143,8 @@ export class Judge {
     if (!same) return void this.#allNewSince.delete(credential);
     if (this.#allNewSince.get(credential)?.key !== first.id) this.#allNewSince.set(credential, { key: first.id, at: event.at });
     if (first.revokedAt !== null) return;
-    this.#gaps.delete(credential);
+    // A gap is healed by a key that was made in it, not by one that is still to die.
+    if (first.createdAt >= (this.#gaps.get(credential)?.since ?? 0)) this.#gaps.delete(credential);
     this.#slept.delete(credential);
   }
 
@@ -154,7 +164,7 @@ export class Judge {
   #used(event: Recorded & { what: 'used' }): void {
     if (event.by !== 'application' || event.worked || event.credential === null) return;
     const death = event.key === null ? undefined : this.#deaths.get(event.key);
-    const excused = this.#gaps.has(event.credential) || this.#slept.has(event.credential) || (death !== undefined && death.why !== 'evidence');
+    const excused = this.#gaps.has(event.credential) || this.#slept.has(event.credential) || (death !== undefined && death.why !== 'evidence') || this.#spec(event.credential).maxAgeMs != null;
     if (excused) this.applicationFailuresInGaps += 1;
     else this.#break(1, `the application of ${event.credential} was refused with ${event.key === null ? 'a key nobody knows' : this.#key(event.key).name}`);
   }

@@ -19,7 +19,7 @@ export function planOf({ credentials }: Scenario, n: number, scheduled: boolean)
     keyName: credentialName(n), scopes: SCOPES, space: null, environment: 'live',
     adopt: spec.begins === 'people' ? { by: 'name', value: peoplesKey(n) } : null,
     policy: {
-      name: 'p', cron: null, timezone: 'UTC', everyMs: scheduled ? spec.everyMs : null, window: null, overlapMs: spec.overlapMs, quietMs: spec.quietMs, maxAgeMs: null,
+      name: 'p', cron: null, timezone: 'UTC', everyMs: scheduled ? spec.everyMs : null, window: null, overlapMs: spec.overlapMs, quietMs: spec.quietMs, maxAgeMs: spec.maxAgeMs ?? null,
       jitterMs: 0, strategy: spec.strategy, allowDowntime: spec.strategy === 'replace',
       deadlines: { verifyMs: minutes(10), promoteMs: spec.deadlineMs, confirmMs: spec.deadlineMs, stuckMs: minutes(60), retryMs: minutes(30) },
     },

@@ -7,13 +7,14 @@ import type { Channel } from '../../src/ports/channel.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Plugins } from '../../src/rotation/engine.ts';
+import { bind } from '../../src/rotation/bind.ts';
 import { requestRotation } from '../../src/rotation/request.ts';
 import { FaultPlan } from './faults/plan.ts';
 import type { Line } from './faults/call.ts';
 import { unreliableCheck, unreliableHook, unreliableIssuer, unreliableLedger, unreliableStore } from './faults/ports.ts';
 import { Judge, type Broken } from './judge.ts';
-import { credentialName, planOf, SCOPES } from './plans.ts';
-import type { CrashSpec, CredentialSpec, Scenario, Wish } from './scenario.ts';
+import { credentialName, peoplesKey, planOf, SCOPES } from './plans.ts';
+import type { CrashSpec, CredentialSpec, Meddling, Scenario, Wish } from './scenario.ts';
 import { SharedQueue } from './sim/lanes.ts';
 import { Process } from './sim/process.ts';
 import { Simulation, type Interruption } from './sim/simulation.ts';
@@ -113,7 +114,7 @@ class Run {
     } finally {
       await this.#under.close();
     }
-    return { broken: this.#judge.broken, counts: Object.fromEntries(this.#counts), decisions: this.#decisions, steps: this.#steps, log: this.#log };
+    return { broken: this.#judge.broken, counts: { ...Object.fromEntries(this.#counts), faults: this.#faults.happened, documentedGaps: this.#judge.documentedGaps }, decisions: this.#decisions, steps: this.#steps, log: this.#log };
   }
 
   get #ledger(): Ledger {
@@ -270,21 +271,68 @@ class Run {
         return await this.#ledger.setPause({ scope: 'credential', name: credential, actor: ACTOR });
       case 'resume':
         return void (await this.#ledger.clearPause('credential', credential, ACTOR));
+      case 'adopt':
+        return await this.#adopt(n, credential);
       case 'edit':
         return this.#world.placesOf(credential)[0]?.location.touch();
       case 'flush':
         return this.#queue.flush();
       case 'stranger': {
         const limit = this.#scenario.issuer.limit;
-        if (limit === null || this.#world.issuer.live.length < limit - 1) this.#world.issuer.mint({ name: `${STRANGER}${this.#world.issuer.keys.length}`, scopes: SCOPES });
+        if (limit === null || this.#world.issuer.live.length < limit) this.#world.issuer.mint({ name: `${STRANGER}${this.#world.issuer.keys.length}`, scopes: SCOPES });
         return;
       }
+      case 'remove-key':
+      case 'remove-old-key':
+      case 'overwrite':
+      case 'put-back':
+      case 'unstage':
+        return this.#meddle(does, credential, ms);
       case 'lights-out':
         for (const worker of this.#workers) {
           if (worker === null) continue;
           worker.process.kill();
           this.#replace(worker.process, ms);
         }
+    }
+  }
+
+  /** People put a key of theirs into the places and have it adopted. */
+  async #adopt(n: number, credential: string): Promise<void> {
+    const worker = this.#workers.find((one) => one !== null && one.process.alive && !one.process.frozen);
+    if (worker == null) return;
+    const key = this.#world.issuer.mint({ name: peoplesKey(n), scopes: SCOPES });
+    for (const place of this.#world.placesOf(credential)) place.edit({ current: key.value });
+    void bind(worker.engine, planOf(this.#scenario, n, true), { by: 'name', value: key.name }, ACTOR, new AbortController().signal).catch(() => undefined);
+  }
+
+  #meddle(does: Meddling, credential: string, ms: number): void {
+    const places = this.#world.placesOf(credential);
+    const place = places.at(-1);
+    const keys = this.#world.issuer.live.filter((key) => this.#judge.ownerOf(key) === credential).sort((a, b) => a.createdAt - b.createdAt);
+    const oldest = keys[0];
+    if (place?.served == null || oldest === undefined) return;
+    const before = place.served;
+    switch (does) {
+      case 'remove-key': {
+        const served = this.#world.issuer.keyOf(before);
+        if (served !== null) this.#world.issuer.remove(served);
+        return;
+      }
+      case 'remove-old-key':
+        return this.#world.issuer.remove(oldest);
+      case 'put-back':
+        return place.edit({ current: oldest.value });
+      case 'unstage':
+        return places[0]?.edit({ staged: [] });
+      case 'overwrite': {
+        const [foreign] = this.#world.bystanders;
+        if (foreign === undefined) return;
+        place.edit({ current: foreign.value });
+        this.#sim.at(this.#sim.now + ms, () => {
+          if (place.served?.equals(foreign.value) === true) place.edit({ current: before });
+        });
+      }
     }
   }
 

@@ -17,6 +17,8 @@ export interface CredentialSpec {
   readonly everyMs: number;
   readonly overlapMs: number;
   readonly quietMs: number;
+  /** Overrides quiet: applications may be refused after it. */
+  readonly maxAgeMs?: number;
   readonly strategy: 'displace' | 'replace';
   /** How long promoting and confirming may each take. Proving gets more: a list that lags behind must have time to show a key. */
   readonly deadlineMs: number;
@@ -36,10 +38,13 @@ export interface CrashSpec {
   readonly ms: number;
 }
 
+/** What people must not do and do: the key that serves is revoked behind Keyturn's back, a place is overwritten (for `ms`), put back to its older key, or what waits in it is thrown away. */
+export type Meddling = 'remove-key' | 'remove-old-key' | 'overwrite' | 'put-back' | 'unstage';
+
 export interface Wish {
   /** Milliseconds from the start. */
   readonly at: number;
-  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out';
+  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out' | 'adopt' | Meddling;
   /** Number of the credential. */
   readonly of: number;
   readonly ms: number;

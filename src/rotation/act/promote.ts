@@ -14,8 +14,10 @@ export async function promote(turn: Turn, facts: Facts): Promise<Outcome> {
   const attempt = attemptName(facts);
   const outcome = await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt, displaced });
   // Accepted or given up on, it may show only later: until then the key that it publishes must not die.
-  const unseenUntil = new Date((await turn.engine.ledger.now()).getTime() + LONGEST_EFFECT_MS).toISOString();
-  return { ...outcome, notes: { ...outcome.notes, wrote: wroteOf(attempt, target), unseenUntil } };
+  const now = await turn.engine.ledger.now();
+  const unseenUntil = new Date(now.getTime() + LONGEST_EFFECT_MS).toISOString();
+  const repaired = facts.rotation.state === 'draining' ? { repairedAt: now.toISOString() } : {};
+  return { ...outcome, notes: { ...outcome.notes, ...repaired, wrote: wroteOf(attempt, target), unseenUntil } };
 }
 
 const wroteOf = (attempt: string, { id }: PlaceFact): string => `${attempt} ${id}`;

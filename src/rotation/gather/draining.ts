@@ -16,7 +16,7 @@ type Drain = NonNullable<Facts['drain']>;
  */
 export const gatherDraining: Gatherer = async (turn, base) => {
   const { policy } = base.plan;
-  const overlapLeftMs = Math.max(0, policy.overlapMs - base.inStateMs);
+  const overlapLeftMs = Math.max(0, policy.overlapMs - sinceAllServed(base));
   const asksQuiet = policy.quietMs > 0 && turn.plugins.issuer.capabilities.lastUse;
   const first = asksQuiet && base.notes.quiet === undefined;
   if (overlapLeftMs > 0 && !first) return { drain: overlapping(overlapLeftMs, null) };
@@ -27,6 +27,11 @@ export const gatherDraining: Gatherer = async (turn, base) => {
   const pastMaxAge = policy.maxAgeMs !== null && base.inStateMs >= policy.maxAgeMs;
   return { places, drain: { ...judge(base, seen), overlapLeftMs: 0, pastMaxAge } };
 };
+
+/** Milliseconds since every place was last known to serve the new key. */
+function sinceAllServed({ inStateMs, notes, now }: Facts): number {
+  return notes.repairedAt === undefined ? inStateMs : Math.min(inStateMs, now.getTime() - Date.parse(notes.repairedAt));
+}
 
 interface Observation {
   readonly observed: Notes['quiet'] | null;

@@ -25,6 +25,7 @@ export class FaultPlan {
   readonly #elapsed: () => number;
   readonly #counts = new Map<string, number>();
   #over = false;
+  #happened = 0;
 
   constructor({ faults, outages, weather }: Weather, random: Random, elapsed: () => number) {
     this.#faults = new Map(faults.map((fault) => [`${fault.call}#${fault.nth}`, fault]));
@@ -32,6 +33,11 @@ export class FaultPlan {
     this.#weather = weather;
     this.#random = random;
     this.#elapsed = elapsed;
+  }
+
+  /** How many calls went wrong so far. */
+  get happened(): number {
+    return this.#happened;
   }
 
   /** From now on everything works. */
@@ -44,7 +50,12 @@ export class FaultPlan {
   }
 
   next(call: string, target: string): Planned {
-    if (this.#over) return NONE;
+    const planned = this.#over ? NONE : this.#plan(call, target);
+    if (planned !== NONE) this.#happened += 1;
+    return planned;
+  }
+
+  #plan(call: string, target: string): Planned {
     if (this.isDown(target)) return DOWN;
     const nth = this.#counts.get(call) ?? 0;
     this.#counts.set(call, nth + 1);

@@ -90,6 +90,13 @@ export class TruePlace {
     this.location.touch();
   }
 
+  /** Somebody else writes another value, or none of what waits. */
+  edit(change: { readonly current?: Secret; readonly staged?: readonly [] }): void {
+    this.#contents = { ...this.#contents, ...change };
+    if (change.current !== undefined) this.location.touch();
+    this.#trail.add({ what: 'edited', place: this.id, credential: this.credential });
+  }
+
   /** Accepts writes from now on, and shows them only at `until`. */
   serveStaleUntil(until: number): void {
     const { contents, version } = this.#visible;

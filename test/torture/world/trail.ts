@@ -4,6 +4,9 @@ export type Happening =
   | { readonly what: 'refused-at-limit'; readonly name: string }
   | { readonly what: 'revoked'; readonly key: string; readonly frozenMs: number }
   | { readonly what: 'served'; readonly place: string; readonly credential: string; readonly attempt: string; readonly frozenMs: number }
+  /** By people, not by Keyturn. */
+  | { readonly what: 'edited'; readonly place: string; readonly credential: string }
+  | { readonly what: 'removed'; readonly key: string }
   /** A place that showed what it held before shows the truth again. */
   | { readonly what: 'caught-up'; readonly place: string; readonly credential: string }
   | { readonly what: 'retired'; readonly place: string; readonly credential: string }

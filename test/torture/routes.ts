@@ -1,0 +1,72 @@
+/** Scenarios without crashes that between them take every transition: what crashes are then put into, everywhere. */
+import { hours, minutes, seconds } from '../../src/core/duration.ts';
+import type { FaultSpec } from './faults/kinds.ts';
+import type { CredentialSpec, Scenario, Wish } from './scenario.ts';
+
+export interface Route {
+  readonly name: string;
+  readonly scenario: Scenario;
+}
+
+const CREDENTIAL: CredentialSpec = {
+  places: ['labels', 'file'], shares: false, begins: 'people', everyMs: hours(1_000), overlapMs: minutes(1), quietMs: 0, strategy: 'displace', deadlineMs: minutes(2),
+  hook: true, check: true, useMs: minutes(2), rereadMs: 0,
+};
+
+const ROTATE: Wish = { at: minutes(10), does: 'rotate', of: 0, ms: 0 };
+
+const BASE: Scenario = {
+  seed: 1, runtime: 'shared', workers: 1, horizonMs: minutes(40), paces: [1, 1, 1],
+  issuer: { limit: null, lastUse: true, declaredLagMs: seconds(5), realLagMs: 0, usageLagMs: 0, clockOffsetMs: 0 },
+  queue: { losesPercent: 0, doublesPercent: 0 }, credentials: [CREDENTIAL], faults: [], outages: [], crashes: [], wishes: [ROTATE], stale: [], weather: { calls: '', percent: 0 },
+};
+
+/** The same fault at so many calls in a row. */
+function faults(call: string, kind: FaultSpec['kind'], from: number, times: number, ms = 0): readonly FaultSpec[] {
+  return Array.from({ length: times }, (_, n) => ({ call, nth: from + n, kind, ms }));
+}
+
+const change = (name: string, credential: Partial<CredentialSpec>, more: Partial<Scenario> = {}): Route => ({ name, scenario: { ...BASE, ...more, credentials: [{ ...CREDENTIAL, ...credential }] } });
+
+export const ROUTES: readonly Route[] = [
+  change('a rotation', {}),
+  change('a rotation that waits for quiet', { quietMs: minutes(3), rereadMs: minutes(1) }),
+  change('the first key', { begins: 'empty' }, { wishes: [] }),
+  change('a replacement with downtime', { strategy: 'replace' }),
+  change('an emergency', {}, { wishes: [{ at: minutes(10), does: 'emergency', of: 0, ms: 0 }] }),
+  change('an emergency that pre-empts a rotation', {}, { wishes: [ROTATE, { at: minutes(10) + 900, does: 'emergency', of: 0, ms: 0 }] }),
+  change('a lost create that is found without its value', {}, { faults: faults('issuer.create', 'answer-lost', 0, 1) }),
+  change('a create that lands late', {}, { faults: faults('issuer.create', 'lands-late', 0, 1, minutes(20)) }),
+  change('creates that are all lost', {}, { faults: faults('issuer.create', 'request-lost', 0, 3) }),
+  change('creates that are all lost, their keys found', {}, { faults: faults('issuer.create', 'answer-lost', 0, 3) }),
+  change('an issuer that is busy', {}, { faults: faults('issuer.create', 'busy', 0, 1, seconds(3)) }),
+  change('an issuer that is busy for long', {}, { faults: faults('issuer.create', 'busy', 0, 60, minutes(2)) }),
+  change('a value that cannot be staged', {}, { faults: faults('store.stage', 'error', 0, 3) }),
+  change('a value that cannot be staged, with no way back', { begins: 'empty' }, { wishes: [], faults: faults('store.stage', 'error', 0, 3) }),
+  change('a replacement whose value cannot be staged', { strategy: 'replace' }, { faults: faults('store.stage', 'error', 0, 3) }),
+  change('a key that is never proved', {}, { faults: faults('issuer.probe', 'error', 1, 200) }),
+  change('a replacement that is never proved', { strategy: 'replace' }, { faults: faults('issuer.probe', 'error', 1, 75) }),
+  change('a store that fails while promoting', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(8) }] }),
+  change('a store that shows writes late', {}, { stale: [{ nth: 0, ms: seconds(20) }, { nth: 1, ms: seconds(30) }] }),
+  change('an application that turns red', {}, { faults: faults('check.run', 'error', 0, 1) }),
+  change('hooks that fail', {}, { faults: faults('hook.run', 'error', 0, 40) }),
+  change('a revoke that fails for a while', {}, { faults: faults('issuer.revoke', 'error', 0, 3) }),
+  change('an orphan that cannot be revoked at once', {}, { faults: [...faults('issuer.create', 'answer-lost', 0, 1), ...faults('issuer.revoke', 'error', 0, 3)] }),
+  change('an application that turns red, without an overlap', { overlapMs: 0 }, { faults: faults('check.run', 'error', 0, 1) }),
+  change('no room for a key, then room', {}, { issuer: { ...BASE.issuer, limit: 4 }, wishes: [{ at: minutes(5), does: 'stranger', of: 0, ms: 0 }, ROTATE] }),
+  change('a key that is adopted while the first rotation is blocked', { begins: 'empty' }, { issuer: { ...BASE.issuer, limit: 4 }, wishes: [
+    { at: 1, does: 'stranger', of: 0, ms: 0 }, { at: 1, does: 'stranger', of: 0, ms: 0 }, { at: minutes(12), does: 'adopt', of: 0, ms: 0 },
+  ] }),
+  change('a key that is removed behind our back', {}, { wishes: [{ at: minutes(8), does: 'remove-key', of: 0, ms: 0 }, ROTATE] }),
+  change('a key that is removed while the rotation is blocked', {}, { issuer: { ...BASE.issuer, limit: 4 }, wishes: [{ at: minutes(5), does: 'stranger', of: 0, ms: 0 }, ROTATE, { at: minutes(14), does: 'remove-key', of: 0, ms: 0 }] }),
+  change('an emergency while the issuer is busy for long', {}, { faults: faults('issuer.create', 'busy', 0, 60, minutes(2)), wishes: [{ at: minutes(10), does: 'emergency', of: 0, ms: 0 }] }),
+  change('a minted key whose record was not written', {}, { faults: faults('ledger.commit', 'unreachable', 3, 1) }),
+  change('a key with more scopes than declared', {}, { issuer: { ...BASE.issuer, overgenerousAt: 0 } }),
+  change('a staged value that somebody throws away', {}, { faults: faults('issuer.probe', 'error', 1, 20), wishes: [ROTATE, { at: minutes(10) + seconds(20), does: 'unstage', of: 0, ms: 0 }] }),
+  change('a place that somebody overwrites while it is promoted', {}, { outages: [{ of: 'c0/0', from: minutes(10) + 900, ms: minutes(1) }], wishes: [ROTATE, { at: minutes(10) + seconds(20), does: 'overwrite', of: 0, ms: minutes(4) }] }),
+  change('a place that somebody overwrites after it was promoted', {}, { faults: faults('hook.run', 'error', 0, 3), wishes: [ROTATE, { at: minutes(10) + seconds(3), does: 'overwrite', of: 0, ms: minutes(4) }] }),
+  change('a place that somebody puts back while hooks fail', {}, { faults: faults('hook.run', 'error', 0, 40), wishes: [ROTATE, { at: minutes(10) + seconds(10), does: 'put-back', of: 0, ms: 0 }] }),
+  change('a place that somebody puts back while the old key drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }] }),
+  change('an old key that never becomes quiet', { quietMs: minutes(10), maxAgeMs: minutes(12), rereadMs: hours(10) }, {}),
+  change('an old key that is removed while we go back to it', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(8) }], wishes: [ROTATE, { at: minutes(14), does: 'remove-old-key', of: 0, ms: 0 }] }),
+];
