@@ -1,0 +1,57 @@
+import type { Ledger } from '../../../src/ports/ledger.ts';
+import { frozenCopy } from './json.ts';
+import { inOrder, toCredential } from './rows.ts';
+import { words, type State } from './state.ts';
+import type { CredentialRow } from './tables.ts';
+
+type Declared = Parameters<Ledger['declare']>[0];
+
+export function credentialMethods(state: State) {
+  return {
+    declare: (credentials: Declared) => declare(state, credentials),
+    credential: (name: string) => {
+      const row = state.credentials.get(name);
+      return row === undefined ? null : toCredential(row);
+    },
+    credentials: () => inOrder(state.credentials.all(), () => 0, (row) => row.name).map(toCredential),
+    setDue: (name: string, dueAt: Date | null) => {
+      const row = state.credentials.get(name);
+      if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });
+    },
+    dueCredentials: (limit: number) => {
+      const due = state.credentials.all().filter((row) => isDue(state, row));
+      return inOrder(due, (row) => row.dueAt, (row) => row.name).slice(0, limit).map(toCredential);
+    },
+  };
+}
+
+/** A credential that is new, came back or changed has no due instant until somebody computes it again. */
+function declare(state: State, credentials: Declared): void {
+  const declared = new Set(credentials.map(({ plan }) => plan.credential));
+  if (declared.size < credentials.length) throw new Error('a credential is declared twice');
+  for (const { plan, revision } of credentials) upsert(state, frozenCopy(plan), revision);
+  for (const row of state.credentials.all()) {
+    if (row.declared && !declared.has(row.name)) state.credentials.put({ ...row, declared: false });
+  }
+}
+
+function upsert(state: State, plan: CredentialRow['plan'], revision: string): void {
+  const { credential: name, owner, issuer } = plan;
+  const facts = { name, owner, issuer: issuer.name, revision, plan, declared: true };
+  const before = state.credentials.get(name);
+  if (before === undefined) {
+    state.credentials.put({ ...facts, currentKeyId: null, dueAt: -Infinity, firstSeenAt: state.now(), lastRotatedAt: null });
+    return;
+  }
+  const same = before.declared && before.revision === revision;
+  state.credentials.put({ ...before, ...facts, dueAt: same ? before.dueAt : -Infinity });
+}
+
+function isDue(state: State, row: CredentialRow): boolean {
+  return row.declared && row.dueAt <= state.now() && state.by.openRotation.one(row.name) === undefined && !isPaused(state, row);
+}
+
+function isPaused(state: State, { name, issuer }: CredentialRow): boolean {
+  const scopes = [words('all', ''), words('issuer', issuer), words('credential', name)];
+  return scopes.some((scope) => state.pauses.get(scope) !== undefined);
+}

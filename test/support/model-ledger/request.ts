@@ -1,0 +1,77 @@
+import { canonical } from '../../../src/ledger/chain.ts';
+import type { NewRotation, RequestOutcome } from '../../../src/ports/ledger.ts';
+import { frozenCopy } from './json.ts';
+import { releaseSlot, unlockLocations } from './reservations.ts';
+import { toRotation } from './rows.ts';
+import type { State } from './state.ts';
+import { NO_LEASE, type RotationRow } from './tables.ts';
+import { recordTransition } from './transitions.ts';
+import { insertWatch } from './watches.ts';
+
+/** How long a create whose answer was lost may still land at an issuer. */
+const LATE_CREATE_MS = 24 * 60 * 60 * 1000;
+
+/** See `Ledger.request`: one open rotation a credential; an emergency ends the open one and takes its place. */
+export function request(state: State, asked: NewRotation): RequestOutcome {
+  const open = state.by.openRotation.one(asked.credential);
+  if (open !== undefined) {
+    if (!preempts(asked, open)) return { outcome: 'open', rotation: toRotation(open) };
+    preempt(state, open, asked);
+  }
+  if (answered(state, asked)) return { outcome: 'answered' };
+  return { outcome: 'created', rotation: toRotation(insert(state, asked)) };
+}
+
+/** An emergency pre-empts everything but the same emergency that has not gone past revoking. */
+function preempts(asked: NewRotation, open: RotationRow): boolean {
+  if (asked.kind !== 'emergency') return false;
+  if (open.kind !== 'emergency') return true;
+  const early = open.state === 'requested' || open.state === 'revoking';
+  return !early || canonical(open.asked) !== canonical(asked.notes ?? {});
+}
+
+function answered(state: State, { credential, occurrence }: NewRotation): boolean {
+  if (occurrence === null) return false;
+  return state.by.rotationsOfCredential.of(credential).some((row) => row.occurrence === occurrence.getTime());
+}
+
+function preempt(state: State, open: RotationRow, by: NewRotation): void {
+  const now = state.now();
+  const ended = state.rotations.put({
+    ...open,
+    ...NO_LEASE,
+    epoch: open.epoch + 1,
+    state: 'aborted',
+    reason: 'preempted',
+    message: 'An emergency rotation took its place.',
+    stateSince: now,
+    finishedAt: now,
+    wakeAt: null,
+  });
+  unlockLocations(state, open.id);
+  releaseSlot(state, open.id);
+  const name = attemptName(open);
+  if (open.state === 'creating' && name !== null) {
+    insertWatch(state, { issuer: open.issuer, credential: open.credential, name, rotationId: open.id, forMs: LATE_CREATE_MS });
+  }
+  recordTransition(state, ended, open.state, { worker: by.actor.who, actor: by.actor });
+}
+
+/** The name under which the interrupted attempt may yet mint a key; src/rotation keeps it in its notes. */
+function attemptName(rotation: RotationRow): string | null {
+  const attempt = rotation.notes['attempt'];
+  if (typeof attempt !== 'object' || attempt === null || !('name' in attempt)) return null;
+  return typeof attempt.name === 'string' ? attempt.name : null;
+}
+
+function insert(state: State, asked: NewRotation): RotationRow {
+  const { credential, kind, path, oldKeyId } = asked;
+  const [id, now, notes, actor] = [state.newId(), state.now(), frozenCopy(asked.notes ?? {}), frozenCopy(asked.actor)];
+  const rotation = state.rotations.put({
+    id, credential, issuer: asked.plan.issuer.name, kind, path, state: 'requested', epoch: 0, plan: frozenCopy(asked.plan), actor,
+    occurrence: asked.occurrence?.getTime() ?? null, asked: notes, oldKeyId, newKeyId: null, notes, reason: 'requested', message: actor.why,
+    createdAt: now, stateSince: now, wakeAt: now, finishedAt: null, pacedAt: null, ...NO_LEASE,
+  });
+  recordTransition(state, rotation, null, { worker: actor.who, actor });
+  return rotation;
+}
