@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RUNTIMES, advanceClock, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
-import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, twoWorkers } from './fixtures.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf } from './fixtures.ts';
+import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
-describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
-  let open: OpenRuntime;
+describe.each(LEDGERS)('the guarded write on $name', (kind) => {
+  let open: OpenLedger;
   beforeAll(async () => {
-    open = await openRuntime(runtime);
+    open = await kind.open();
   });
   afterAll(() => open.close());
 
@@ -72,7 +72,7 @@ describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
   });
 
   test('two after the same two places, in either order, never wait for each other: one gets both', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     for (let i = 0; i < 8; i += 1) {
       const [a, b] = [fresh('loc'), fresh('loc')];
       const leases = [await begun(open.ledger), await begun(open.ledger)] as const;
@@ -86,7 +86,7 @@ describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
   });
 
   test('the last key slot goes to one of many, and is free again when its rotation ends', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     const issuer = fresh('issuer');
     const reserveSlot = { issuer, liveKeys: 4, limit: 5 };
     const leases = await Promise.all(Array.from({ length: 6 }, () => begun(open.ledger)));
@@ -106,7 +106,7 @@ describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
   });
 
   test('an issuer is paced: so many at once, and so many begun a minute', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     const issuer = fresh('issuer');
     const pace = { maxConcurrent: 2, perMinute: 3 };
     const go = { to: 'preflight', reason: 'go', pace } as const;
@@ -125,7 +125,7 @@ describe.each(RUNTIMES)('the guarded write on $name', (runtime) => {
     await committed(open.ledger, third, 'requested', go);
     await committed(open.ledger, second, 'preflight', { to: 'aborted', reason: 'x' });
     expect(await open.ledger.commit(fourth, 'requested', go)).toEqual({ outcome: 'paced' });
-    await advanceClock(open.pool, 61_000);
+    await open.advanceClock(61_000);
     const again = await leased(open.ledger, fourth.rotation.id);
     await committed(open.ledger, again, 'requested', go);
   });

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openOn, openRuntime, RUNTIMES, type OpenRuntime } from '../support/runtimes.ts';
+import { openOn, RUNTIMES } from '../support/runtimes.ts';
 import { ACTOR, asked, created, debtOf, fresh, leased, MINUTE } from './fixtures.ts';
+import { LEDGERS, openModel, type OpenLedger } from './ledgers.ts';
 
-describe.each(RUNTIMES)('revocation debts on $name', (runtime) => {
-  let open: OpenRuntime;
+describe.each(LEDGERS)('revocation debts on $name', (kind) => {
+  let open: OpenLedger;
   beforeAll(async () => {
-    open = await openRuntime(runtime);
+    open = await kind.open();
   });
   afterAll(() => open.close());
 
@@ -42,5 +43,13 @@ describe('leases of a dead process', () => {
     expect(await after.ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: false });
     await after.close();
     await running.stop();
+  });
+
+  test('are free at once in the model when it is told so', async () => {
+    const { ledger, below } = openModel();
+    const rotation = await created(ledger, asked(fresh('dead')));
+    await leased(ledger, rotation.id, 'dead-worker', 60 * MINUTE);
+    if (below.kind === 'model') below.model.freeLeases();
+    expect(await ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: false });
   });
 });

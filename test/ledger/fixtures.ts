@@ -1,7 +1,6 @@
 import type { CredentialPlan } from '../../src/core/plan.ts';
 import type { Actor, Notice } from '../../src/core/vocabulary.ts';
 import type { Change, Ledger, Lease, NewDebt, NewKey, NewRotation, Rotation } from '../../src/ports/ledger.ts';
-import { openOn, type OpenRuntime } from '../support/runtimes.ts';
 
 export const ACTOR: Actor = { who: 'test', why: 'because' };
 export const MINUTE = 60_000;
@@ -85,11 +84,4 @@ export async function committed(ledger: Ledger, lease: Lease, expect: Rotation['
   const outcome = await ledger.commit(lease, expect, change);
   if (outcome.outcome !== 'ok') throw new Error(`expected ok, got ${outcome.outcome}`);
   return outcome.rotation;
-}
-
-/** Two workers' ledgers: of two pools where the database is shared, of one where it is embedded. */
-export async function twoWorkers(open: OpenRuntime): Promise<{ readonly ledgers: readonly [Ledger, Ledger]; readonly close: () => Promise<void> }> {
-  if (open.running.databaseUrl === undefined) return { ledgers: [open.ledger, open.ledger], close: async () => undefined };
-  const other = await openOn(open.running);
-  return { ledgers: [open.ledger, other.ledger], close: () => other.close() };
 }

@@ -3,7 +3,8 @@ import { openLedger, type LedgerOptions } from '../../src/ledger/index.ts';
 import { PASSWORD } from '../support/postgres-server.ts';
 import { until } from '../support/processes.ts';
 import { proxyTo } from '../support/proxy.ts';
-import { ROOT_KEY, RUNTIMES, openRuntime, type RunningRuntime } from '../support/runtimes.ts';
+import { ROOT_KEY, RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
+import { LEDGERS } from './ledgers.ts';
 
 describe.each(RUNTIMES)('opening a ledger on $name', (runtime) => {
   let running: RunningRuntime;
@@ -68,8 +69,8 @@ for (const runtime of RUNTIMES.filter((one) => one.name === 'postgres')) {
   });
 }
 
-test.each(RUNTIMES)('many transactions at once lose nothing on $name', async (runtime) => {
-  const open = await openRuntime(runtime);
+test.each(LEDGERS)('many transactions at once lose nothing on $name', async (kind) => {
+  const open = await kind.open();
   await Promise.all(
     Array.from({ length: 60 }, (_, n) =>
       open.ledger.setPause({ scope: 'credential', name: `c${n % 20}`, actor: { who: 't', why: String(n) } }),

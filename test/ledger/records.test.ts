@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { RUNTIMES, advanceClock, openRuntime, setClock, type OpenRuntime } from '../support/runtimes.ts';
-import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, planOf, twoWorkers } from './fixtures.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, planOf } from './fixtures.ts';
+import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
 const names = (list: readonly { readonly name: string }[]) => list.map((credential) => credential.name);
 
-describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
-  let open: OpenRuntime;
+describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
+  let open: OpenLedger;
   beforeAll(async () => {
-    open = await openRuntime(runtime);
+    open = await kind.open();
   });
   afterAll(() => open.close());
 
@@ -25,7 +25,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
       expect(names(await ledger.dueCredentials(10))).toEqual([c]);
       expect((await ledger.credential(b))?.dueAt).toBeNull();
       expect((await ledger.credential(c))?.dueAt).toEqual(new Date(now.getTime() - MINUTE));
-      await advanceClock(open.pool, 2 * MINUTE);
+      await open.advanceClock(2 * MINUTE);
       expect(names(await ledger.dueCredentials(10))).toEqual([c, a]);
       expect(names(await ledger.dueCredentials(1))).toEqual([c]);
       await ledger.declare([a, b].map((name) => ({ plan: planOf(name), revision: name === b ? 'r2' : 'r1' })));
@@ -59,7 +59,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
     });
 
     test('many are declared at once, and workers that declare together do not quarrel', async () => {
-      const { ledgers, close } = await twoWorkers(open);
+      const { ledgers, close } = await open.twoWorkers();
       const many = Array.from({ length: 1200 }, (_, i) => ({ plan: planOf(`many-${i}`), revision: 'r' }));
       await Promise.all([ledgers[0].declare(many), ledgers[1].declare(many.toReversed())]);
       await close();
@@ -137,7 +137,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
       const id = debt?.id ?? '';
       expect(await ledger.payableDebts(1000)).not.toContain(id);
       expect(await ledger.leaseDebt(id, 'w', MINUTE)).toBeNull();
-      await advanceClock(open.pool, MINUTE);
+      await open.advanceClock(MINUTE);
       expect(await ledger.payableDebts(1000)).toContain(id);
       const held = await ledger.leaseDebt(id, 'w', MINUTE);
       if (held === null) throw new Error('not payable');
@@ -146,7 +146,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
       expect(await ledger.debt(id)).toMatchObject({ attempts: 1, lastError: 'issuer says 503', alertedAt: null });
       expect(await ledger.leaseDebt(id, 'w', MINUTE)).toBeNull();
       await expect(ledger.postponeDebt(held, 'w', 'again', 1, [])).rejects.toMatchObject({ code: 'LEASE_LOST' });
-      await advanceClock(open.pool, 5 * MINUTE);
+      await open.advanceClock(5 * MINUTE);
       const again = await ledger.leaseDebt(id, 'w', MINUTE);
       if (again === null) throw new Error('not payable');
       await ledger.postponeDebt(again, 'w', 'still', 1, [{ notice: noticeOf(id), channels: ['ops'] }]);
@@ -154,12 +154,12 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
     });
 
     test('of many workers one gets a debt; when it dies another does', async () => {
-      const { ledgers, close } = await twoWorkers(open);
+      const { ledgers, close } = await open.twoWorkers();
       const debt = await open.ledger.addDebt(debtOf(fresh('race')), ACTOR);
       const got = await Promise.all(Array.from({ length: 8 }, (_, i) => (ledgers[i % 2] ?? open.ledger).leaseDebt(debt?.id ?? '', `w${i}`, MINUTE)));
       await close();
       expect(got.filter((d) => d !== null)).toHaveLength(1);
-      await advanceClock(open.pool, 2 * MINUTE);
+      await open.advanceClock(2 * MINUTE);
       expect(await open.ledger.leaseDebt(debt?.id ?? '', 'heir', MINUTE)).toMatchObject({ attempts: 2 });
     });
   });
@@ -182,24 +182,22 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
     await ledger.settleDebt(held, 'w', 'gone', []);
     await ledger.watchFound(watch, found);
     expect(await ledger.openDebts({ issuer })).toHaveLength(1);
-    await advanceClock(open.pool, 2 * MINUTE);
+    await open.advanceClock(2 * MINUTE);
     expect(await ledger.watches(issuer)).toEqual([]);
     expect(await ledger.dropExpiredWatches()).toBeGreaterThanOrEqual(1);
     expect(await ledger.dropExpiredWatches()).toBe(0);
   });
 
   describe('the outbox', () => {
-    beforeEach(async () => {
-      await open.pool.query('delete from keyturn.deliveries');
-    });
+    beforeEach(() => open.emptyOutbox());
 
     test('the same words reach a channel once within the quiet time, also when many say them at once', async () => {
-      const { ledgers, close } = await twoWorkers(open);
+      const { ledgers, close } = await open.twoWorkers();
       const notice = noticeOf(fresh('quiet'));
       await Promise.all(Array.from({ length: 6 }, (_, i) => (ledgers[i % 2] ?? open.ledger).notify(notice, ['ops', 'mail'], MINUTE)));
       await close();
       expect(await open.ledger.deliveries({}, { limit: 10 })).toHaveLength(2);
-      await advanceClock(open.pool, 2 * MINUTE);
+      await open.advanceClock(2 * MINUTE);
       await open.ledger.notify(notice, ['ops'], MINUTE);
       expect(await open.ledger.deliveries({}, { limit: 10 })).toHaveLength(3);
     });
@@ -216,7 +214,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
       expect(await ledger.deliverable(10)).toEqual([]);
       await ledger.undelivered(first, '503', MINUTE);
       expect(await ledger.deliverable(10)).toEqual([]);
-      await advanceClock(open.pool, MINUTE);
+      await open.advanceClock(MINUTE);
       const second = await ledger.leaseDelivery(id, 'w', MINUTE);
       if (second === null) throw new Error('not deliverable');
       await expect(ledger.delivered(first, 'late')).rejects.toMatchObject({ code: 'LEASE_LOST' });
@@ -244,7 +242,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
     await begun(ledger);
     await ledger.addDebt(debtOf(fresh('old')), ACTOR);
     await ledger.notify(noticeOf(fresh('old')), ['ops'], 0);
-    await advanceClock(open.pool, 10 * MINUTE);
+    await open.advanceClock(10 * MINUTE);
     const figures = await ledger.figures();
     expect(figures.rotationsByState['requested']).toBeGreaterThan(0);
     expect(figures.keysByState['revoked']).toBeGreaterThan(0);
@@ -256,7 +254,7 @@ describe.each(RUNTIMES)('what the ledger keeps on $name', (runtime) => {
   });
 
   test('the clock is the database’s, and tests may set it', async () => {
-    await setClock(open.pool, new Date('2030-03-31T01:30:00Z'));
+    await open.setClock(new Date('2030-03-31T01:30:00Z'));
     const drift = (await open.ledger.now()).getTime() - Date.parse('2030-03-31T01:30:00Z');
     expect(drift).toBeGreaterThanOrEqual(0);
     expect(drift).toBeLessThan(30_000);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { RUNTIMES, advanceClock, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
-import { MINUTE, asked, begun, committed, created, declared, fresh, leased, planOf, twoWorkers } from './fixtures.ts';
+import { MINUTE, asked, begun, committed, created, declared, fresh, leased, planOf } from './fixtures.ts';
+import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
-describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
-  let open: OpenRuntime;
+describe.each(LEDGERS)('rotations in the ledger on $name', (kind) => {
+  let open: OpenLedger;
   beforeAll(async () => {
-    open = await openRuntime(runtime);
+    open = await kind.open();
   });
   afterAll(() => open.close());
 
@@ -20,7 +20,7 @@ describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
   });
 
   test('of many that ask at once one is created, whichever pool they ask through', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     const credential = fresh('race');
     const outcomes = await Promise.all(Array.from({ length: 12 }, (_, i) => (ledgers[i % 2] ?? open.ledger).request(asked(credential))));
     await close();
@@ -64,7 +64,7 @@ describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
   });
 
   test('one of two pools gets the lease; given back, the next takes it with a higher epoch and no suspicion', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     const rotation = await created(open.ledger, asked(fresh('lease')));
     const both = await Promise.all([ledgers[0].lease(rotation.id, 'a', MINUTE), ledgers[1].lease(rotation.id, 'b', MINUTE)]);
     const won = both.filter((lease) => lease !== null);
@@ -81,7 +81,7 @@ describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
 
   test('a lease that ran out is taken over, and its first holder can neither renew nor write', async () => {
     const lease = await begun(open.ledger);
-    await advanceClock(open.pool, 2 * MINUTE);
+    await open.advanceClock(2 * MINUTE);
     await expect(open.ledger.renew(lease, MINUTE)).rejects.toMatchObject({ code: 'LEASE_LOST' });
     await expect(open.ledger.commit(lease, 'requested', { to: 'preflight' })).rejects.toMatchObject({ code: 'LEASE_LOST' });
     const next = await leased(open.ledger, lease.rotation.id, 'w2');
@@ -97,7 +97,7 @@ describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
     const lease = await begun(open.ledger);
     const renewed = await open.ledger.renew(lease, 10 * MINUTE);
     expect(renewed.expiresAt.getTime()).toBeGreaterThan(lease.expiresAt.getTime());
-    await advanceClock(open.pool, 2 * MINUTE);
+    await open.advanceClock(2 * MINUTE);
     await committed(open.ledger, renewed, 'requested', { to: 'preflight', reason: 'ok' });
   });
 
@@ -142,7 +142,7 @@ describe.each(RUNTIMES)('rotations in the ledger on $name', (runtime) => {
   });
 
   test('a commit under way and an emergency never both win', async () => {
-    const { ledgers, close } = await twoWorkers(open);
+    const { ledgers, close } = await open.twoWorkers();
     for (let i = 0; i < 10; i += 1) {
       const lease = await begun(open.ledger);
       const { id, credential } = lease.rotation;
