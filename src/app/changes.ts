@@ -8,6 +8,7 @@ import { bind } from '../rotation/bind.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
+import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
 import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, RequestedRotation, RotateRequest } from './operations.ts';
@@ -32,6 +33,8 @@ export function changes(context: Context): Changes {
       await context.queue?.wake('due-sweep', {});
       return { wasPaused };
     },
+    abortRotation: (id, actor) => abortRotation(context, id, actor),
+    resumeRotation: (id, actor) => resumeRotation(context, id, actor),
     async publish(credential, actor) {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },

@@ -147,6 +147,14 @@ export interface RequestedRotation {
   readonly created: boolean;
 }
 
+export interface AskedRotation {
+  readonly rotation: RotationSummary;
+  /** True when it was asked before, or is on its way back anyway. */
+  readonly already: boolean;
+  /** What happens now, sentences for people. */
+  readonly next: readonly string[];
+}
+
 export interface RotateRequest {
   readonly credentials?: readonly string[];
   readonly owner?: string;
@@ -195,6 +203,10 @@ export interface Operations extends Questions {
   adopt(request: AdoptRequest, actor: Actor): Promise<KeyView>;
   pause(request: PauseRequest, actor: Actor): Promise<void>;
   resume(request: PauseRequest, actor: Actor): Promise<{ readonly wasPaused: boolean }>;
+  /** Asks that a rotation be given up; its worker does so at its next step. Throws UNKNOWN_NAME, ROTATION_ENDED, NO_WAY_BACK. */
+  abortRotation(idOrPrefix: string, actor: Actor): Promise<AskedRotation>;
+  /** Has a rotation look again now, whatever it backs off from. Throws UNKNOWN_NAME, ROTATION_ENDED. */
+  resumeRotation(idOrPrefix: string, actor: Actor): Promise<AskedRotation>;
   publish(credential: string, actor: Actor): Promise<readonly PublishResult[]>;
   retryDeliveries(channel: string | null, actor: Actor): Promise<{ readonly retried: number }>;
   reload(actor: Actor): Promise<{ readonly applied: boolean; readonly problems: readonly string[] }>;

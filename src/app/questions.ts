@@ -1,4 +1,4 @@
-import { KeyturnError } from '../core/errors.ts';
+import { knownRotation } from './asks.ts';
 import { declared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
 import { doctor } from './doctor.ts';
@@ -45,9 +45,9 @@ async function everDeclared(context: Context, name: string | undefined): Promise
   if (name !== undefined && (await context.ledger.credential(name)) === null) await declared(context, name);
 }
 
-async function rotationDetail({ ledger }: Context, idOrPrefix: string): Promise<RotationDetail> {
-  const rotation = await ledger.rotation(idOrPrefix);
-  if (rotation === null) throw new KeyturnError('UNKNOWN_NAME', `There is no rotation ${idOrPrefix}.`, { effect: 'none', todo: 'See `keyturn rotations`.' });
+async function rotationDetail(context: Context, idOrPrefix: string): Promise<RotationDetail> {
+  const { ledger } = context;
+  const rotation = await knownRotation(context, idOrPrefix);
   const [history, debts, records, now] = await Promise.all([ledger.history(rotation.id), ledger.openDebts({ credential: rotation.credential }), keysById(ledger, [rotation]), ledger.now()]);
   return {
     ...rotationSummary(rotation, records),

@@ -16,14 +16,21 @@ export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
   const to = decision.kind === 'go' ? decision.to : facts.rotation.state;
   const keys = { oldKey: label(facts.oldKey), newKey: label(facts.newKey) };
   const told = { ...subject, reason: decision.reason, message: decision.message };
+  const failed = { ...told, ...keys, message: facts.notes.failure?.message ?? decision.message, ...askedBy(facts) };
   if (to === 'blocked') return rotationBlocked({ ...told, todo: todoOf(facts) });
-  if (to === 'aborted') return rotationAborted({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
-  if (to === 'rolled_back') return rotationRolledBack({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
+  if (to === 'aborted') return rotationAborted(failed);
+  if (to === 'rolled_back') return rotationRolledBack(failed);
   if (to === 'done' && keys.newKey !== null) {
     const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
     return rotationDone({ ...subject, oldKey: keys.oldKey, newKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });
   }
   return rotationWaiting({ ...told, state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical' });
+}
+
+/** Ended at once, or turned back before on a person's word. */
+function askedBy({ rotation: { abortAsked }, notes: { failure } }: Facts): { askedBy?: string } {
+  const who = abortAsked?.who ?? failure?.askedBy;
+  return who === undefined ? {} : { askedBy: who };
 }
 
 function label(key: KeyRecord | null): KeyLabel | null {

@@ -129,6 +129,8 @@ describe('the typed client', () => {
     await client.adopt({ credential: 'ci-testing', keyId: 'key_9' }, ACTOR);
     await client.pause({ scope: 'issuer', name: 'hypermemory' }, ACTOR);
     await client.resume({ scope: 'all', name: null }, ACTOR);
+    await client.abortRotation(id, ACTOR);
+    await client.resumeRotation(id, ACTOR);
     await client.publish('ci-testing', ACTOR);
     await client.retryDeliveries(null, ACTOR);
     await client.reload(ACTOR);
@@ -148,6 +150,8 @@ describe('the typed client', () => {
       ['adopt', { credential: 'ci-testing', keyId: 'key_9' }],
       ['pause', { scope: 'issuer', name: 'hypermemory' }],
       ['resume', { scope: 'all', name: null }],
+      ['abortRotation', { id }],
+      ['resumeRotation', { id }],
       ['publish', { credential: 'ci-testing' }],
       ['retryDeliveries', { channel: null }],
       ['reload', {}],
