@@ -53,7 +53,7 @@ async function wake({ queue }: Context, { id, kind }: Rotation): Promise<void> {
 }
 
 async function answer({ ledger }: Context, rotation: Rotation, already: boolean, next: readonly string[]): Promise<AskedRotation> {
-  return { rotation: rotationSummary(rotation, await keysById(ledger, [rotation])), already, next };
+  return { rotation: rotationSummary(rotation, await keysById(ledger, [rotation]), await ledger.now()), already, next };
 }
 
 function wayOf({ state, oldKeyId }: Rotation): readonly string[] {

@@ -105,7 +105,7 @@ async function revoke(context: Context, name: string, actor: Actor): Promise<Req
 async function requested(context: Context, outcome: RequestOutcome): Promise<RequestedRotation> {
   if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
   const { rotation } = outcome;
-  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation])), created: outcome.outcome === 'created' };
+  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation]), await context.ledger.now()), created: outcome.outcome === 'created' };
 }
 
 async function adopt(context: Context, request: AdoptRequest, actor: Actor): Promise<KeyView> {

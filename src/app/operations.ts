@@ -23,6 +23,8 @@ export interface RotationSummary {
   readonly stateSince: string;
   readonly wakeAt: string | null;
   readonly finishedAt: string | null;
+  /** What a person can do, with the exact commands; empty while nobody is needed. */
+  readonly todo: readonly string[];
 }
 
 export interface KeyName {
@@ -43,8 +45,31 @@ export interface TransitionView {
 }
 
 export interface RotationDetail extends RotationSummary {
+  /** Transitions, and between them the lines of which neither state nor reason changes: `taken_over`, `asked_abort`, `asked_resume`. */
   readonly history: readonly TransitionView[];
+  /** Open revocation debts of this rotation. */
   readonly debts: readonly DebtView[];
+  /** Every name under which it asked for a key, oldest first; of the earliest only where they are remembered. */
+  readonly attempts: readonly AttemptView[];
+  /** Names at the issuer under which a lost create may still turn up. */
+  readonly watches: readonly WatchView[];
+  /** What was seen before a key was condemned, by what it is about. */
+  readonly evidence: Readonly<Record<string, string>>;
+  /** Who asked that it be given up, while that is still to be answered. */
+  readonly abortAsked: { readonly by: string; readonly why: string } | null;
+}
+
+export interface AttemptView {
+  readonly n: number;
+  readonly name: string;
+  readonly sentAt: string | null;
+  /** `not sent`, `unknown` (its answer is not here yet or was lost), `minted`; of one that was given up `useless`, `unstaged`, `refused`, `lost`. */
+  readonly outcome: string;
+}
+
+export interface WatchView {
+  readonly name: string;
+  readonly until: string;
 }
 
 export interface DebtView {
@@ -56,6 +81,8 @@ export interface DebtView {
   readonly attempts: number;
   readonly nextTryAt: string;
   readonly lastError: string | null;
+  /** What a person can do, once it is overdue; empty before. */
+  readonly todo: readonly string[];
 }
 
 export interface CredentialStatus {

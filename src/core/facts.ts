@@ -17,12 +17,12 @@ export interface Attempt {
   readonly refusal: { readonly code: string; readonly message: string; readonly retryAfterMs: number | null } | null;
 }
 
-/** An attempt of which nothing came: its name, and the reason code under which it was given up. */
+/** An attempt that was given up; `useless`: its key was minted and staged, and did not pass. */
 export interface PastAttempt {
   readonly n: number;
   readonly name: string;
   readonly sentAt: string | null;
-  readonly outcome: string;
+  readonly outcome: 'useless' | 'unstaged' | 'refused' | 'lost';
 }
 
 /** The engine's memory between steps, kept with the rotation. No secrets. */

@@ -9,6 +9,7 @@ import { isTerminal } from '../core/vocabulary.ts';
 import type { Change, NewDebt, NewWatch } from '../ports/ledger.ts';
 import type { Turn } from './engine.ts';
 import { noticeOf } from './notice.ts';
+import { evidenceOf, problemsOf } from './recorded.ts';
 
 const WATCH_MS = hours(24);
 
@@ -82,7 +83,8 @@ function givenUp({ notes }: Facts): readonly PastAttempt[] {
   const { attempt, pastAttempts = [] } = notes;
   if (attempt === undefined) return pastAttempts;
   const { n, name, sentAt } = attempt;
-  return [...pastAttempts, { n, name, sentAt, outcome: attempt.outcome ?? 'lost' }].slice(-KEPT_ATTEMPTS);
+  const outcome: PastAttempt['outcome'] = attempt.outcome === 'minted' ? 'useless' : (attempt.outcome ?? 'lost');
+  return [...pastAttempts, { n, name, sentAt, outcome }].slice(-KEPT_ATTEMPTS);
 }
 
 /** New key current and old key draining, once stores and applications are healthy. */
@@ -204,10 +206,12 @@ function said(turn: Turn, facts: Facts, decision: Decision, notes: Notes): Chang
   const key = toldKey(facts, decision);
   const tells = decision.tell !== undefined && !(facts.notes.told ?? []).includes(key);
   const notice = tells ? noticeOf(turn, facts, decision) : null;
+  const problems = problemsOf(facts, decision);
+  const { problems: _before, ...kept } = notes;
   return {
     reason: decision.reason,
     message: decision.message,
-    notes: { ...notes, ...remembered(facts), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
+    notes: { ...kept, ...remembered(facts), ...evidenceOf(facts, decision), ...(problems.length > 0 ? { problems } : {}), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
     notices: notice === null ? [] : [{ notice, channels: facts.plan.channels[notice.severity] }],
     audit: decision.reason === 'max_age' ? [override(turn, facts, decision)] : [],
   };

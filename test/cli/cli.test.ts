@@ -299,7 +299,7 @@ describe('listings', () => {
   it('status names everything that needs somebody', async () => {
     worker.answers.status = {
       credentials: [credentialStatus('lost', { health: 'unbound', currentKey: null })],
-      debts: [{ id: 'd', credential: 'prod', issuerKeyId: 'key_7', cause: 'superseded', ageMs: 7_200_000, attempts: 9, nextTryAt: new Date().toISOString(), lastError: 'It is down.' }],
+      debts: [{ id: 'd', credential: 'prod', issuerKeyId: 'key_7', cause: 'superseded', ageMs: 7_200_000, attempts: 9, nextTryAt: new Date().toISOString(), lastError: 'It is down.', todo: [] }],
       pauses: [{ scope: 'all', name: null, by: 'cli:bob@x', why: 'freeze', since: new Date().toISOString() }],
       stuckDeliveries: [{ id: 's', channel: 'ops', title: 'Blocked', lastError: 'channel_not_found' }],
       warnings: ['something odd'],

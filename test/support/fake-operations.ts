@@ -24,6 +24,8 @@ export interface FakeWorker {
 }
 
 export interface FakeAnswers {
+  /** Parts of every rotation that is requested from then on. */
+  rotation: Partial<O.RotationDetail>;
   status: Partial<O.StatusView>;
   plan: readonly O.PlanEntry[];
   keys: readonly O.KeyView[];
@@ -53,7 +55,7 @@ export function rotationSummary(id: string, parts: Partial<O.RotationSummary> = 
   return {
     id, credential: 'prod-api-server', issuer: 'hypermemory', kind: 'manual', path: 'displace', state: 'requested', reason: 'requested',
     message: 'Asked for.', requestedBy: 'cli:test@host', why: '', oldKey: OLD, newKey: null, createdAt: ago(0), stateSince: ago(0),
-    wakeAt: null, finishedAt: null, ...parts,
+    wakeAt: null, finishedAt: null, todo: [], ...parts,
   };
 }
 
@@ -69,7 +71,7 @@ const FIGURES: O.StatusView['figures'] = {
   deliveriesWaiting: 0, deliveriesStuck: 0, oldestDeliveryAgeMs: null, unsealedAudit: 0,
 };
 
-const summary = ({ history: _history, debts: _debts, ...rest }: O.RotationDetail): O.RotationSummary => rest;
+const summary = ({ history: _history, debts: _debts, attempts: _attempts, watches: _watches, evidence: _evidence, abortAsked: _abortAsked, ...rest }: O.RotationDetail): O.RotationSummary => rest;
 
 export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credentialStatus('prod-api-server'), credentialStatus('ci-testing', { owner: 'ci' })]): FakeWorker {
   const calls: Call[] = [];
@@ -98,7 +100,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     const existing = [...rotations.values()].find((rotation) => rotation.credential === credential && rotation.finishedAt === null);
     if (existing !== undefined) return { rotation: summary(existing), created: false };
     const id = `01JT${String(rotations.size + 1).padStart(4, '0')}${credential.toUpperCase().replaceAll(/[^A-Z]/g, '')}`;
-    rotations.set(id, { ...rotationSummary(id, { credential, kind, requestedBy: actor.who, why: actor.why, oldKey: known(credential).currentKey }), history: [], debts: [] });
+    rotations.set(id, { ...rotationSummary(id, { credential, kind, requestedBy: actor.who, why: actor.why, oldKey: known(credential).currentKey }), history: [], debts: [], attempts: [], watches: [], evidence: {}, abortAsked: null, ...answers.rotation });
     return { rotation: summary(detail(id)), created: true };
   };
 
