@@ -72,6 +72,8 @@ const changes: readonly Route[] = [
   askOne('resume', 'Have a rotation look again now; its back-off is over.', (operations, id, actor) => operations.resumeRotation(id, actor)),
   change('/v1/publish', s.publishBody, 'Fill stores that lack the current key, without a rotation.', ({ backend, body, actor }) =>
     backend.operations.publish(body.credential, actor)),
+  change('/v1/doctor/settle', s.settleBody, 'Settle findings of the doctor by their ids; each is looked at again first.', ({ backend, body, actor }) =>
+    backend.operations.settle(body.ids, actor)),
   change('/v1/deliveries/retry', s.retryBody, 'Try stuck messages of one channel, or of all, again.', ({ backend, body, actor }) =>
     backend.operations.retryDeliveries(body.channel, actor)),
   change('/v1/reload', s.bareBody, 'Read the configuration again; a bad one changes nothing.', ({ backend, actor }) =>

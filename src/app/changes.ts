@@ -12,6 +12,7 @@ import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
 import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, RequestedRotation, RotateRequest } from './operations.ts';
+import { settle } from './settle.ts';
 import { rotationSummary } from './views.ts';
 
 type Changes = Omit<Operations, keyof Questions | 'reload'>;
@@ -38,6 +39,7 @@ export function changes(context: Context): Changes {
     async publish(credential, actor) {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
+    settle: (ids, actor) => settle(context, ids, actor),
     async retryDeliveries(channel, actor) {
       await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);

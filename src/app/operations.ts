@@ -147,12 +147,23 @@ export interface PlanEntry {
 }
 
 export interface Finding {
-  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`. */
+  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`; of what is not in order `key`, `debt`, `store`, `rotation`, `watch`. */
   readonly subject: string;
   readonly name: string;
   readonly level: 'ok' | 'warning' | 'problem';
   /** What was found, what it means, what to do. */
   readonly message: string;
+  /** What settling it would do; absent where there is nothing to settle. */
+  readonly settle?: { readonly id: string; readonly does: string; readonly safe: string };
+  /** Why settling leaves it alone. */
+  readonly leftAlone?: string;
+}
+
+export interface SettledFinding {
+  readonly id: string;
+  /** `settled`; `in_order`: nothing of it was found any more; `left_alone`: it must not be touched (any more); `failed`. */
+  readonly outcome: string;
+  readonly detail: string;
 }
 
 export interface AuditView {
@@ -235,6 +246,8 @@ export interface Operations extends Questions {
   /** Has a rotation look again now, whatever it backs off from. Throws UNKNOWN_NAME, ROTATION_ENDED. */
   resumeRotation(idOrPrefix: string, actor: Actor): Promise<AskedRotation>;
   publish(credential: string, actor: Actor): Promise<readonly PublishResult[]>;
+  /** Settles findings of `doctor` by their ids, in turn; each is looked at again right before it is touched. */
+  settle(ids: readonly string[], actor: Actor): Promise<readonly SettledFinding[]>;
   retryDeliveries(channel: string | null, actor: Actor): Promise<{ readonly retried: number }>;
   reload(actor: Actor): Promise<{ readonly applied: boolean; readonly problems: readonly string[] }>;
 }

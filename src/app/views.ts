@@ -1,4 +1,5 @@
 /** From ledger records to the plain JSON that API and CLI show. Pure. */
+import { isOverdue } from '../core/debt.ts';
 import type { Notes } from '../core/facts.ts';
 import { todoOf } from '../core/todo.ts';
 import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
@@ -40,12 +41,7 @@ export function transitionView(transition: Transition): TransitionView {
 export function debtView(debt: RevocationDebt, now: Date, stuckMs: number | null): DebtView {
   const { id, credential, issuerKeyId, cause, attempts, lastError } = debt;
   const ageMs = now.getTime() - debt.createdAt.getTime();
-  return { id, credential, issuerKeyId, cause, attempts, lastError, ageMs, nextTryAt: debt.nextTryAt.toISOString(), todo: isOverdue(debt, ageMs, stuckMs) ? debtTodo(debt) : [] };
-}
-
-/** An emergency's after its first failure, any other once it is older than its policy bears. */
-export function isOverdue({ cause, lastError }: RevocationDebt, ageMs: number, stuckMs: number | null): boolean {
-  return cause === 'emergency' ? lastError !== null : ageMs >= (stuckMs ?? 0);
+  return { id, credential, issuerKeyId, cause, attempts, lastError, ageMs, nextTryAt: debt.nextTryAt.toISOString(), todo: isOverdue(debt, now, stuckMs ?? 0) ? debtTodo(debt) : [] };
 }
 
 function debtTodo({ issuerKeyId, rotationId }: RevocationDebt): readonly string[] {

@@ -304,6 +304,10 @@ export interface Ledger {
   debt(id: string): Promise<RevocationDebt | null>;
   payableDebts(limit: number): Promise<readonly string[]>;
   addDebt(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
+  /** A debt for a key that nobody looks after. Null, and nothing changes, when the ledger has it as a living key or a debt of it is open. */
+  addOrphan(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
+  /** Makes a debt payable now that waits after a failure. False when it is settled, held by a worker, or was never tried. */
+  hurryDebt(id: string, actor: Actor): Promise<boolean>;
   /** Null when somebody else holds it or it is settled or not payable yet. */
   leaseDebt(id: string, worker: string, ttlMs: number): Promise<RevocationDebt | null>;
   /** Marks debt settled and key revoked, wakes its rotation, writes audit and notices: one transaction. */

@@ -132,6 +132,7 @@ describe('the typed client', () => {
     await client.abortRotation(id, ACTOR);
     await client.resumeRotation(id, ACTOR);
     await client.publish('ci-testing', ACTOR);
+    await client.settle(['debt/prod/1'], ACTOR);
     await client.retryDeliveries(null, ACTOR);
     await client.reload(ACTOR);
     expect(worker.calls.filter((call) => call.actor !== null).every((call) => JSON.stringify(call.actor) === JSON.stringify(ACTOR))).toBe(true);
@@ -153,6 +154,7 @@ describe('the typed client', () => {
       ['abortRotation', { id }],
       ['resumeRotation', { id }],
       ['publish', { credential: 'ci-testing' }],
+      ['settle', { ids: ['debt/prod/1'] }],
       ['retryDeliveries', { channel: null }],
       ['reload', {}],
     ]);

@@ -99,6 +99,19 @@ describe.skipIf(!canMakeTerminal() && process.env['REQUIRE_SERVICES'] !== '1')('
     expect([confirmed.code, worker.calls.some((call) => call.operation === 'revoke')]).toEqual([0, true]);
   });
 
+  it('doctor --settle shows its plan within 80 columns, and does nothing without a yes', async () => {
+    worker.answers.doctor = [
+      { subject: 'key', name: 'hm: orphan', level: 'problem', message: LONG, settle: { id: 'orphan/hm/key_9', does: 'revoke it', safe: LONG } },
+      { subject: 'key', name: 'hm: theirs', level: 'ok', message: LONG, leftAlone: LONG },
+    ];
+    const no = await onTerminal(80, ['doctor', '--settle'], answering('n\n'));
+    expect([no.code, linesOf(no).filter((line) => line.length > 80), worker.calls.some((call) => call.operation === 'settle')]).toEqual([1, [], false]);
+    for (const part of ['→ hm: orphan:', 'Would revoke it. Safe, because', '· hm: theirs:', 'Left alone, because', 'Settle it? [y/N]', 'Nothing was settled.']) expect(linesOf(no).join('\n')).toContain(part);
+    const yes = await onTerminal(80, ['doctor', '--settle'], answering('y\n'));
+    expect([yes.code, worker.calls.filter((call) => call.operation === 'settle').map((call) => call.given)]).toEqual([0, [{ ids: ['orphan/hm/key_9'] }]]);
+    expect(linesOf(yes).join('\n')).toContain('✓ hm: orphan: it is revoked.');
+  });
+
   it('revoke of an unknown credential fails before it asks, with the nearest name', async () => {
     const result = await onTerminal(80, ['revoke', 'prod-api-servr', '--reason', 'leak']);
     expect([result.code, result.stdout]).toEqual([5, expect.stringContaining('Did you mean prod-api-server?')]);

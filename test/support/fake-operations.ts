@@ -32,6 +32,7 @@ export interface FakeAnswers {
   audit: readonly O.AuditView[];
   verifyAudit: Awaited<ReturnType<O.Operations['verifyAudit']>>;
   doctor: readonly O.Finding[];
+  settled: readonly O.SettledFinding[];
   publish: readonly O.PublishResult[];
   reload: Awaited<ReturnType<O.Operations['reload']>>;
   ready: Awaited<ReturnType<O.Health['ready']>>;
@@ -138,6 +139,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     abortRotation: async (id, actor) => { called('abortRotation', { id }, actor); return { rotation: summary(detail(id)), already: false, next: ['The new key is revoked.'] }; },
     resumeRotation: async (id, actor) => { called('resumeRotation', { id }, actor); return { rotation: summary(detail(id)), already: false, next: ['It looks again now.'] }; },
     publish: async (credential, actor) => { called('publish', { credential }, actor); return answers.publish ?? [{ place: 'env', outcome: 'published', detail: 'It was empty.' }]; },
+    settle: async (ids, actor) => { called('settle', { ids }, actor); return ids.map((id) => answers.settled?.find((one) => one.id === id) ?? { id, outcome: 'settled', detail: 'it is revoked' }); },
     retryDeliveries: async (channel, actor) => { called('retryDeliveries', { channel }, actor); return { retried: 2 }; },
     reload: async (actor) => { called('reload', {}, actor); return answers.reload ?? { applied: true, problems: [] }; },
   };
