@@ -23,6 +23,7 @@ const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {
   next_attempt: 'begins a new attempt under a new name, and watches the old name',
   adopt_minted: 'records the found key as the new key',
   condemn_new: '',
+  drop_abort: 'refuses the abort and goes on',
   forget_old: 'marks the old key as lost and goes on without it',
 };
 

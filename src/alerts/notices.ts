@@ -36,6 +36,8 @@ export interface RotationFailedArgs extends RotationSubject {
   readonly message: string;
   readonly oldKey: KeyLabel | null;
   readonly newKey: KeyLabel | null;
+  /** The person who asked for it; absent when Keyturn turned back by itself. */
+  readonly askedBy?: string;
 }
 
 export interface RotationStoppedArgs extends RotationSubject {
@@ -142,8 +144,9 @@ const EMERGENCY_TODO = (credential: string): readonly string[] => [
   'Find out how it leaked, and close that hole before the new key goes the same way.',
 ];
 
-/** The new key failed before any application read it. */
+/** The new key failed before any application read it, or a person gave the rotation up. */
 export function rotationAborted(args: RotationFailedArgs): Notice {
+  if (args.askedBy !== undefined) return abortedByHand(args);
   return aboutRotation('rotation_aborted', 'warning', args, {
     title: args.oldKey === null ? `${args.credential}: first key rejected` : `${args.credential}: rotation aborted, the old key stays`,
     happened: `The new key did not pass, so no application was given it: ${sentence(args.message)}`,
@@ -156,8 +159,19 @@ export function rotationAborted(args: RotationFailedArgs): Notice {
   });
 }
 
-/** Applications did not work with the new key; the old one serves again. */
+function abortedByHand(args: RotationFailedArgs): Notice {
+  return aboutRotation('rotation_aborted', 'info', args, {
+    title: `${args.credential}: rotation aborted by hand`,
+    happened: sentence(args.message),
+    means: `${args.oldKey === null ? 'Applications were given no key by this rotation.' : 'Applications go on with the key they have, and nothing changed for them.'}${args.newKey === null ? '' : ' The new key is revoked.'}`,
+    todo: [`When it may go on: \`keyturn rotate ${args.credential} --wait\`. If it is due, the schedule asks again by itself.`],
+    facts: failedFacts(args, 'Kept key', 'Rejected key'),
+  });
+}
+
+/** Applications did not work with the new key, or a person wanted the old one back; the old one serves again. */
 export function rotationRolledBack(args: RotationFailedArgs): Notice {
+  if (args.askedBy !== undefined) return rolledBackByHand(args);
   return aboutRotation('rotation_rolled_back', 'critical', args, {
     title: `${args.credential}: rolled back to the old key`,
     happened: `After the new key was published something turned red: ${sentence(args.message)} The old key was published again everywhere.`,
@@ -166,6 +180,16 @@ export function rotationRolledBack(args: RotationFailedArgs): Notice {
       'Look at the application that turned red: did it read the new key, and was it allowed to?',
       `Then try again: \`keyturn rotate ${args.credential} --wait\`.`,
     ],
+    facts: failedFacts(args, 'Serving again', 'Rejected key'),
+  });
+}
+
+function rolledBackByHand(args: RotationFailedArgs): Notice {
+  return aboutRotation('rotation_rolled_back', 'warning', args, {
+    title: `${args.credential}: rolled back by hand`,
+    happened: `${sentence(args.message)} The old key was published again everywhere.`,
+    means: 'Applications read the old key, as before the rotation. The new key is revoked.',
+    todo: [`When it may go on: \`keyturn rotate ${args.credential} --wait\`. If it is due, the schedule asks again by itself.`],
     facts: failedFacts(args, 'Serving again', 'Rejected key'),
   });
 }

@@ -54,7 +54,10 @@ export function connect(place: Place, options: ClientOptions = {}): Client {
     adopt: (request, actor) => post<O.KeyView>('/v1/adopt', request, actor),
     pause: async (request, actor) => void (await post('/v1/pause', request, actor)),
     resume: (request, actor) => post<{ readonly wasPaused: boolean }>('/v1/resume', request, actor),
+    abortRotation: (id, actor) => post<O.AskedRotation>(`${one(id)}/abort`, {}, actor),
+    resumeRotation: (id, actor) => post<O.AskedRotation>(`${one(id)}/resume`, {}, actor),
     publish: (credential, actor) => post<readonly O.PublishResult[]>('/v1/publish', { credential }, actor),
+    settle: (ids, actor) => post<readonly O.SettledFinding[]>('/v1/doctor/settle', { ids }, actor),
     retryDeliveries: (channel, actor) => post<{ readonly retried: number }>('/v1/deliveries/retry', { channel }, actor),
     reload: (actor) => post<{ readonly applied: boolean; readonly problems: readonly string[] }>('/v1/reload', {}, actor),
   };

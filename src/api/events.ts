@@ -1,6 +1,6 @@
 /** Watching one rotation: a long poll, so that it works through proxies and survives a restart of the worker. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Questions, RotationSummary, TransitionView } from '../app/operations.ts';
+import type { Questions, RotationDetail, RotationSummary, TransitionView } from '../app/operations.ts';
 import { TERMINAL_STATES } from '../core/vocabulary.ts';
 
 /** How often the ledger is looked at for a watcher, milliseconds. */
@@ -26,11 +26,17 @@ export interface EventsQuery {
 export async function rotationEvents(questions: Questions, id: string, query: EventsQuery, signal: AbortSignal): Promise<RotationEvents> {
   const until = performance.now() + query.waitMs;
   for (;;) {
-    const { history, debts: _debts, ...rotation } = await questions.rotation(id);
+    const { history, rotation } = summarised(await questions.rotation(id));
     const events = history.filter((event) => event.seq > query.after);
     const ended = (TERMINAL_STATES as readonly string[]).includes(rotation.state);
     const news = events.length > 0 || ended || (query.reason !== undefined && query.reason !== rotation.reason);
     if (news || signal.aborted || performance.now() >= until) return { rotation, events };
     await sleep(Math.min(LOOK_EVERY_MS, Math.max(1, until - performance.now())), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** A watcher gets what changes, not what a rotation has gathered. */
+function summarised(detail: RotationDetail): { readonly history: readonly TransitionView[]; readonly rotation: RotationSummary } {
+  const { history, debts: _debts, attempts: _attempts, watches: _watches, evidence: _evidence, abortAsked: _abortAsked, ...rotation } = detail;
+  return { history, rotation };
 }

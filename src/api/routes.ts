@@ -1,4 +1,6 @@
 /** The route table of the control API. Reading is GET, changing is POST; every change carries its actor. */
+import type { Operations } from '../app/operations.ts';
+import type { Actor } from '../core/vocabulary.ts';
 import { rotationEvents } from './events.ts';
 import { json, route, type Answer, type Call, type Route } from './route.ts';
 import * as s from './schemas.ts';
@@ -11,6 +13,12 @@ const read = <Q extends z.ZodType>(path: string, query: Q, summary: string, run:
   route('GET', path, { params: s.nothing, query, body: s.nothing, summary, run: async (call) => json(await run(call)) });
 const change = <B extends z.ZodType>(path: string, body: B, summary: string, run: Changing<B>): Route =>
   route('POST', path, { params: s.nothing, query: s.nothing, body, summary, run: async (call) => json(await run(call)) });
+
+const askOne = (what: string, summary: string, run: (operations: Operations, id: string, actor: Actor) => Promise<unknown>): Route =>
+  route('POST', `/v1/rotations/:id/${what}`, {
+    params: s.rotationId, query: s.nothing, body: s.bareBody, summary,
+    run: async ({ backend, params, actor }) => json(await run(backend.operations, params.id, actor)),
+  });
 
 const probes: readonly Route[] = [
   probe('/healthz', 'Alive: the event loop answers.', async ({ health }) => {
@@ -60,8 +68,12 @@ const changes: readonly Route[] = [
   }),
   change('/v1/resume', s.resumeBody, 'Take a pause back.', ({ backend, body, actor }) =>
     backend.operations.resume({ scope: body.scope, name: body.name }, actor)),
+  askOne('abort', 'Ask that a rotation be given up; refused where there is no way back.', (operations, id, actor) => operations.abortRotation(id, actor)),
+  askOne('resume', 'Have a rotation look again now; its back-off is over.', (operations, id, actor) => operations.resumeRotation(id, actor)),
   change('/v1/publish', s.publishBody, 'Fill stores that lack the current key, without a rotation.', ({ backend, body, actor }) =>
     backend.operations.publish(body.credential, actor)),
+  change('/v1/doctor/settle', s.settleBody, 'Settle findings of the doctor by their ids; each is looked at again first.', ({ backend, body, actor }) =>
+    backend.operations.settle(body.ids, actor)),
   change('/v1/deliveries/retry', s.retryBody, 'Try stuck messages of one channel, or of all, again.', ({ backend, body, actor }) =>
     backend.operations.retryDeliveries(body.channel, actor)),
   change('/v1/reload', s.bareBody, 'Read the configuration again; a bad one changes nothing.', ({ backend, actor }) =>

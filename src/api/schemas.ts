@@ -47,6 +47,7 @@ const SCOPE_NEEDS_NAME = 'scope issuer or credential wants a name, scope all wan
 export const pauseBody = z.strictObject({ ...scoped, actor: reasoned }).refine(namesItsScope, SCOPE_NEEDS_NAME);
 export const resumeBody = z.strictObject({ ...scoped, actor }).refine(namesItsScope, SCOPE_NEEDS_NAME);
 export const publishBody = z.strictObject({ credential: name, actor });
+export const settleBody = z.strictObject({ ids: z.array(line(600)).min(1).max(200), actor });
 export const retryBody = z.strictObject({ channel: name.nullable().default(null), actor });
 export const bareBody = z.strictObject({ actor });
 

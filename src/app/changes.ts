@@ -8,9 +8,11 @@ import { bind } from '../rotation/bind.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
+import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
 import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, RequestedRotation, RotateRequest } from './operations.ts';
+import { settle } from './settle.ts';
 import { rotationSummary } from './views.ts';
 
 type Changes = Omit<Operations, keyof Questions | 'reload'>;
@@ -32,9 +34,12 @@ export function changes(context: Context): Changes {
       await context.queue?.wake('due-sweep', {});
       return { wasPaused };
     },
+    abortRotation: (id, actor) => abortRotation(context, id, actor),
+    resumeRotation: (id, actor) => resumeRotation(context, id, actor),
     async publish(credential, actor) {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
+    settle: (ids, actor) => settle(context, ids, actor),
     async retryDeliveries(channel, actor) {
       await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);
@@ -102,7 +107,7 @@ async function revoke(context: Context, name: string, actor: Actor): Promise<Req
 async function requested(context: Context, outcome: RequestOutcome): Promise<RequestedRotation> {
   if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
   const { rotation } = outcome;
-  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation])), created: outcome.outcome === 'created' };
+  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation]), await context.ledger.now()), created: outcome.outcome === 'created' };
 }
 
 async function adopt(context: Context, request: AdoptRequest, actor: Actor): Promise<KeyView> {

@@ -1,10 +1,11 @@
-/** `doctor`: every issuer, store, check, hook and channel is reachable and permitted. Changes nothing. */
+/** `doctor`: every issuer, store, check, hook and channel is reachable and permitted, and nothing is out of order. Changes nothing. */
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { CredentialRecord } from '../ports/ledger.ts';
 import type { Plugins } from '../rotation/engine.ts';
-import { knownPrints, placeFacts, readPlaces } from '../rotation/evidence.ts';
+import { readPlaces } from '../rotation/evidence.ts';
 import type { Context } from './context.ts';
 import type { Finding } from './operations.ts';
+import { disorders } from './settle.ts';
 
 const LOOK_MS = 30_000;
 
@@ -13,14 +14,15 @@ export async function doctor(context: Context): Promise<readonly Finding[]> {
   const opened = await Promise.all(records.map((record) => openPlugins(context, record)));
   const plugins = opened.flatMap((o) => ('plugins' in o ? [o] : []));
   const failures = opened.flatMap((o) => ('finding' in o ? [o.finding] : []));
-  const [own, issuers, stores, checks, channels] = await Promise.all([
+  const [own, issuers, stores, checks, channels, found] = await Promise.all([
     examineOwn(context),
     examineIssuers(plugins),
     examineStores(context, plugins),
     examineChecks(plugins),
     examineChannels(context),
+    disorders(context),
   ]);
-  return [...own, ...failures, ...issuers, ...stores, ...checks, ...channels];
+  return [...own, ...failures, ...issuers, ...stores, ...checks, ...channels, ...found];
 }
 
 interface Opened {
@@ -76,32 +78,19 @@ async function examineStores(context: Context, opened: readonly Opened[]): Promi
   return findings.flat();
 }
 
-async function examineStoresOf(context: Context, { record, plugins }: Opened): Promise<readonly Finding[]> {
-  const { ledger, engine } = context;
+async function examineStoresOf({ engine }: Context, { record, plugins }: Opened): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(LOOK_MS);
-  const [reads, keys, current, open] = await Promise.all([
-    readPlaces(engine, plugins.places, signal), ledger.keysOf(record.name), record.currentKeyId === null ? null : ledger.key(record.currentKeyId), ledger.openRotation(record.name),
-  ]);
-  const facts = placeFacts(reads, knownPrints(current, null, keys), engine.fingerprint);
-  const findings: Finding[] = [];
-  for (const [index, fact] of facts.entries()) {
-    const name = `${record.name}: ${fact.describe}`;
-    const store = plugins.places[index]?.store;
-    const problems = (await store?.probe(signal).catch((error: unknown) => [{ fatal: true, message: describeError(error) }])) ?? [];
-    findings.push(...problems.map((p) => (p.fatal ? problem('store', name, p.message) : warning('store', name, p.message))));
-    const served = open === null && current !== null ? drift(record.name, fact.serving) : null;
-    if (served !== null) findings.push(problem('store', name, served));
-    else if (fact.serving === 'unreadable' && problems.length === 0) findings.push(problem('store', name, `It cannot be read: ${fact.detail}`));
-    else if (problems.length === 0) findings.push(ok('store', name, 'can be read, and written as far as can be known without writing'));
-  }
-  return findings;
-}
-
-function drift(credential: string, serving: string): string | null {
-  if (serving === 'new' || serving === 'unreadable') return null;
-  if (serving === 'empty') return `It is empty. Fill it with \`keyturn publish ${credential}\`.`;
-  if (serving === 'foreign') return 'It serves a value that the ledger does not know. Find out who wrote it; Keyturn leaves it alone.';
-  return `It serves an older key of ${credential}. The inventory repairs it; at once: \`keyturn publish ${credential}\`.`;
+  const reads = await readPlaces(engine, plugins.places, signal);
+  const findings = await Promise.all(
+    reads.map(async ({ place: { store }, view, error }): Promise<readonly Finding[]> => {
+      const name = `${record.name}: ${store.describe}`;
+      const problems = await store.probe(signal).catch((thrown: unknown) => [{ fatal: true, message: describeError(thrown) }]);
+      if (problems.length > 0) return problems.map((p) => (p.fatal ? problem('store', name, p.message) : warning('store', name, p.message)));
+      if (view === null) return [problem('store', name, `It cannot be read: ${error}`)];
+      return [ok('store', name, 'can be read, and written as far as can be known without writing')];
+    }),
+  );
+  return findings.flat();
 }
 
 async function examineChecks(opened: readonly Opened[]): Promise<readonly Finding[]> {

@@ -23,6 +23,8 @@ export interface RotationSummary {
   readonly stateSince: string;
   readonly wakeAt: string | null;
   readonly finishedAt: string | null;
+  /** What a person can do, with the exact commands; empty while nobody is needed. */
+  readonly todo: readonly string[];
 }
 
 export interface KeyName {
@@ -43,8 +45,31 @@ export interface TransitionView {
 }
 
 export interface RotationDetail extends RotationSummary {
+  /** Transitions, and between them the lines of which neither state nor reason changes: `taken_over`, `asked_abort`, `asked_resume`. */
   readonly history: readonly TransitionView[];
+  /** Open revocation debts of this rotation. */
   readonly debts: readonly DebtView[];
+  /** Every name under which it asked for a key, oldest first; of the earliest only where they are remembered. */
+  readonly attempts: readonly AttemptView[];
+  /** Names at the issuer under which a lost create may still turn up. */
+  readonly watches: readonly WatchView[];
+  /** What was seen before a key was condemned, by what it is about. */
+  readonly evidence: Readonly<Record<string, string>>;
+  /** Who asked that it be given up, while that is still to be answered. */
+  readonly abortAsked: { readonly by: string; readonly why: string } | null;
+}
+
+export interface AttemptView {
+  readonly n: number;
+  readonly name: string;
+  readonly sentAt: string | null;
+  /** `not sent`, `unknown` (its answer is not here yet or was lost), `minted`; of one that was given up `useless`, `unstaged`, `refused`, `lost`. */
+  readonly outcome: string;
+}
+
+export interface WatchView {
+  readonly name: string;
+  readonly until: string;
 }
 
 export interface DebtView {
@@ -56,6 +81,8 @@ export interface DebtView {
   readonly attempts: number;
   readonly nextTryAt: string;
   readonly lastError: string | null;
+  /** What a person can do, once it is overdue; empty before. */
+  readonly todo: readonly string[];
 }
 
 export interface CredentialStatus {
@@ -120,12 +147,23 @@ export interface PlanEntry {
 }
 
 export interface Finding {
-  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`. */
+  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`; of what is not in order `key`, `debt`, `store`, `rotation`, `watch`. */
   readonly subject: string;
   readonly name: string;
   readonly level: 'ok' | 'warning' | 'problem';
   /** What was found, what it means, what to do. */
   readonly message: string;
+  /** What settling it would do; absent where there is nothing to settle. */
+  readonly settle?: { readonly id: string; readonly does: string; readonly safe: string };
+  /** Why settling leaves it alone. */
+  readonly leftAlone?: string;
+}
+
+export interface SettledFinding {
+  readonly id: string;
+  /** `settled`; `in_order`: nothing of it was found any more; `left_alone`: it must not be touched (any more); `failed`. */
+  readonly outcome: string;
+  readonly detail: string;
 }
 
 export interface AuditView {
@@ -145,6 +183,14 @@ export interface RequestedRotation {
   readonly rotation: RotationSummary;
   /** False when one was open already, which is returned instead. */
   readonly created: boolean;
+}
+
+export interface AskedRotation {
+  readonly rotation: RotationSummary;
+  /** True when it was asked before, or is on its way back anyway. */
+  readonly already: boolean;
+  /** What happens now, sentences for people. */
+  readonly next: readonly string[];
 }
 
 export interface RotateRequest {
@@ -195,7 +241,13 @@ export interface Operations extends Questions {
   adopt(request: AdoptRequest, actor: Actor): Promise<KeyView>;
   pause(request: PauseRequest, actor: Actor): Promise<void>;
   resume(request: PauseRequest, actor: Actor): Promise<{ readonly wasPaused: boolean }>;
+  /** Asks that a rotation be given up; its worker does so at its next step. Throws UNKNOWN_NAME, ROTATION_ENDED, NO_WAY_BACK. */
+  abortRotation(idOrPrefix: string, actor: Actor): Promise<AskedRotation>;
+  /** Has a rotation look again now, whatever it backs off from. Throws UNKNOWN_NAME, ROTATION_ENDED. */
+  resumeRotation(idOrPrefix: string, actor: Actor): Promise<AskedRotation>;
   publish(credential: string, actor: Actor): Promise<readonly PublishResult[]>;
+  /** Settles findings of `doctor` by their ids, in turn; each is looked at again right before it is touched. */
+  settle(ids: readonly string[], actor: Actor): Promise<readonly SettledFinding[]>;
   retryDeliveries(channel: string | null, actor: Actor): Promise<{ readonly retried: number }>;
   reload(actor: Actor): Promise<{ readonly applied: boolean; readonly problems: readonly string[] }>;
 }

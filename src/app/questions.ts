@@ -1,4 +1,7 @@
-import { KeyturnError } from '../core/errors.ts';
+import type { Notes } from '../core/facts.ts';
+import type { CredentialPlan } from '../core/plan.ts';
+import type { Actor } from '../core/vocabulary.ts';
+import { knownRotation } from './asks.ts';
 import { declared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
 import { doctor } from './doctor.ts';
@@ -6,7 +9,7 @@ import { keys, keysById } from './keys.ts';
 import type { Questions, RotationDetail } from './operations.ts';
 import { planFor } from './plan-question.ts';
 import { status } from './status.ts';
-import { auditView, debtView, rotationSummary, transitionView } from './views.ts';
+import { attemptViews, auditView, debtView, rotationSummary, transitionView } from './views.ts';
 
 const DEFAULT_LIMIT = 50;
 
@@ -27,8 +30,8 @@ export function questions(context: Context): Questions {
     async rotations({ limit, ...filter }) {
       await everDeclared(context, filter.credential);
       const rotations = await ledger.rotations(filter, { limit: limit ?? DEFAULT_LIMIT });
-      const records = await keysById(ledger, rotations);
-      return rotations.map((rotation) => rotationSummary(rotation, records));
+      const [records, now] = await Promise.all([keysById(ledger, rotations), ledger.now()]);
+      return rotations.map((rotation) => rotationSummary(rotation, records, now));
     },
     rotation: (id) => rotationDetail(context, id),
     async audit({ limit, ...filter }) {
@@ -45,13 +48,20 @@ async function everDeclared(context: Context, name: string | undefined): Promise
   if (name !== undefined && (await context.ledger.credential(name)) === null) await declared(context, name);
 }
 
-async function rotationDetail({ ledger }: Context, idOrPrefix: string): Promise<RotationDetail> {
-  const rotation = await ledger.rotation(idOrPrefix);
-  if (rotation === null) throw new KeyturnError('UNKNOWN_NAME', `There is no rotation ${idOrPrefix}.`, { effect: 'none', todo: 'See `keyturn rotations`.' });
-  const [history, debts, records, now] = await Promise.all([ledger.history(rotation.id), ledger.openDebts({ credential: rotation.credential }), keysById(ledger, [rotation]), ledger.now()]);
+async function rotationDetail(context: Context, idOrPrefix: string): Promise<RotationDetail> {
+  const { ledger } = context;
+  const rotation = await knownRotation(context, idOrPrefix);
+  const [history, debts, records, watches, now] = await Promise.all([
+    ledger.history(rotation.id), ledger.openDebts({ credential: rotation.credential }), keysById(ledger, [rotation]), ledger.watches(rotation.issuer), ledger.now(),
+  ]);
+  const { abortAsked, plan, notes }: { abortAsked: Actor | null; plan: CredentialPlan; notes: Notes } = rotation;
   return {
-    ...rotationSummary(rotation, records),
+    ...rotationSummary(rotation, records, now),
     history: history.map(transitionView),
-    debts: debts.filter((debt) => debt.rotationId === rotation.id).map((debt) => debtView(debt, now)),
+    debts: debts.filter((debt) => debt.rotationId === rotation.id).map((debt) => debtView(debt, now, plan.policy.deadlines.stuckMs)),
+    attempts: attemptViews(rotation),
+    watches: watches.filter((watch) => watch.rotationId === rotation.id).map(({ name, until }) => ({ name, until: until.toISOString() })),
+    evidence: notes.evidence ?? {},
+    abortAsked: abortAsked === null ? null : { by: abortAsked.who, why: abortAsked.why },
   };
 }

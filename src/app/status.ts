@@ -19,6 +19,7 @@ export async function status(context: Context): Promise<StatusView> {
   ]);
   const declared = credentials.filter((record) => record.declared);
   const keys = await keysById(ledger, open, declared.map((record) => record.currentKeyId));
+  const stuckBy = new Map(credentials.map((record) => [record.name, record.plan.policy.deadlines.stuckMs]));
   const openBy = new Map(open.map((rotation) => [rotation.credential, rotation]));
   const debtsBy = Map.groupBy(debts, (debt) => debt.credential);
   return {
@@ -28,7 +29,7 @@ export async function status(context: Context): Promise<StatusView> {
     installation,
     startedAt: context.startedAt.toISOString(),
     credentials: declared.map((record) => credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, keys, now })),
-    debts: debts.map((debt) => debtView(debt, now)),
+    debts: debts.map((debt) => debtView(debt, now, stuckBy.get(debt.credential) ?? null)),
     pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
     stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
     lanes,
@@ -59,7 +60,7 @@ function credentialStatus(facts: CredentialFacts): CredentialStatus {
     keyAgeMs: current === null ? null : now.getTime() - current.createdAt.getTime(),
     dueAt: iso(record.dueAt ?? dueByPolicy(record, current, now)),
     lastRotatedAt: iso(record.lastRotatedAt),
-    openRotation: rotation === undefined ? null : rotationSummary(rotation, keys),
+    openRotation: rotation === undefined ? null : rotationSummary(rotation, keys, now),
     openDebts: debts.length,
     paused,
     health: healthOf(rotation, current, paused),

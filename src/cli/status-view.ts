@@ -22,11 +22,13 @@ export async function printStatus(out: Terminal, view: StatusView): Promise<void
 /** Sentences about what is not as it should be, the most urgent first. */
 function* concernsOf(view: StatusView): Generator<string> {
   for (const { openRotation, health, credential } of view.credentials) {
-    if (openRotation !== null && (health === 'blocked' || health === 'waiting')) yield `${credential} is ${health} (${openRotation.state}, ${openRotation.reason}): ${openRotation.message}`;
+    const needed = openRotation !== null && (health === 'blocked' || health === 'waiting' || openRotation.todo.length > 0);
+    if (needed) yield `${credential} is ${health} (${openRotation.state}, ${openRotation.reason}): ${withTodo(openRotation.message, openRotation.todo)}`;
     if (health === 'unbound') yield `${credential} has no key that is known to be its own: see \`keyturn plan ${credential}\`, or \`keyturn adopt\` one.`;
   }
   for (const debt of view.debts) {
-    yield `Key ${debt.issuerKeyId} of ${debt.credential} is not revoked yet (${debt.cause}, for ${span(debt.ageMs)}, ${debt.attempts} tries, again ${relative(debt.nextTryAt)})${debt.lastError === null ? '.' : `: ${debt.lastError}`}`;
+    const said = `Key ${debt.issuerKeyId} of ${debt.credential} is not revoked yet (${debt.cause}, for ${span(debt.ageMs)}, ${debt.attempts} tries, again ${relative(debt.nextTryAt)})${debt.lastError === null ? '.' : `: ${debt.lastError}`}`;
+    yield withTodo(said, debt.todo);
   }
   for (const pause of view.pauses) {
     yield `Paused: ${pause.scope === 'all' ? 'everything' : `${pause.scope} ${pause.name ?? ''}`}, by ${pause.by} ${relative(pause.since)}${pause.why === '' ? '.' : `: ${pause.why}`}`;
@@ -35,6 +37,11 @@ function* concernsOf(view: StatusView): Generator<string> {
     yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '' : `: ${stuck.lastError}`}. Once the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;
   }
   yield* view.warnings;
+}
+
+/** A message of preflight holds its remedies already: each is said once. */
+function withTodo(message: string, todo: readonly string[]): string {
+  return [message, ...todo.filter((text) => !message.includes(text))].join(' ');
 }
 
 const COLUMNS: readonly Column<CredentialStatus>[] = [

@@ -1,4 +1,4 @@
-import type { DebtCause } from './vocabulary.ts';
+import type { DebtCause, RevocationDebt } from './vocabulary.ts';
 
 /**
  * What one place says about the key that is to die. `unknown`: it serves a value that the ledger does not know, which may
@@ -57,4 +57,9 @@ const LAST_EMERGENCY_RETRY_MS = 5_000;
 export function debtRetryMs(cause: DebtCause, attempts: number, askedMs: number): number {
   const cap = cause === 'emergency' ? LAST_EMERGENCY_RETRY_MS : LAST_RETRY_MS;
   return Math.max(askedMs, Math.min(cap, FIRST_RETRY_MS * 2 ** Math.min(12, attempts)));
+}
+
+/** For people to hear of: an emergency's after its first failure, any other once it is older than its policy bears. */
+export function isOverdue({ cause, lastError, createdAt }: RevocationDebt, now: Date, stuckMs: number): boolean {
+  return cause === 'emergency' ? lastError !== null : now.getTime() - createdAt.getTime() >= stuckMs;
 }

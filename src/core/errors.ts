@@ -16,6 +16,8 @@ export const ERROR_CODES = {
   UNKNOWN_NAME: { exit: EXIT.unknown, http: 404, meaning: 'Nothing of that name or id exists.' },
   UNAUTHENTICATED: { exit: EXIT.failed, http: 401, meaning: 'The control API wants a token.' },
   ROTATION_OPEN: { exit: EXIT.blocked, http: 409, meaning: 'Another rotation of this credential is still open.' },
+  ROTATION_ENDED: { exit: EXIT.failed, http: 409, meaning: 'The rotation has ended; nothing can be asked of it any more.' },
+  NO_WAY_BACK: { exit: EXIT.failed, http: 409, meaning: 'The rotation cannot be given up; it can only go forward.' },
   PAUSED: { exit: EXIT.blocked, http: 409, meaning: 'Rotations are paused for this credential, issuer or everything.' },
   BLOCKED: { exit: EXIT.blocked, http: 409, meaning: 'A person must act before this can go on.' },
   WORKER_UNREACHABLE: { exit: EXIT.unreachable, http: 503, meaning: 'No worker answers on the control API.' },

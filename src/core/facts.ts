@@ -1,6 +1,6 @@
 import type { IssuedKeyFact, Problem } from './evidence.ts';
 import type { CredentialPlan } from './plan.ts';
-import type { KeyRecord, Path, RotationKind, RotationState } from './vocabulary.ts';
+import type { Actor, KeyRecord, Path, RotationKind, RotationState } from './vocabulary.ts';
 
 /**
  * One try at minting a key. Its name is unique, so that a create whose answer was lost can be found again.
@@ -15,6 +15,14 @@ export interface Attempt {
   readonly sentAt: string | null;
   readonly outcome: null | 'minted' | 'unstaged' | 'refused' | 'lost';
   readonly refusal: { readonly code: string; readonly message: string; readonly retryAfterMs: number | null } | null;
+}
+
+/** An attempt that was given up; `useless`: its key was minted and staged, and did not pass. */
+export interface PastAttempt {
+  readonly n: number;
+  readonly name: string;
+  readonly sentAt: string | null;
+  readonly outcome: 'useless' | 'unstaged' | 'refused' | 'lost';
 }
 
 /** The engine's memory between steps, kept with the rotation. No secrets. */
@@ -39,8 +47,14 @@ export interface Notes {
   readonly quiet?: { readonly base: string; readonly watermark: string };
   /** Places that held nothing when it began. Any other place that is found empty later is not read back, it is missing. */
   readonly emptyBefore?: readonly string[];
-  /** Why it turned back. */
-  readonly failure?: { readonly reason: string; readonly message: string };
+  /** Why it turned back; `askedBy` when a person asked for that. */
+  readonly failure?: { readonly reason: string; readonly message: string; readonly askedBy?: string };
+  /** How often it turned back and then had to go forward again, the old key having died meanwhile. */
+  readonly forwardAgain?: number;
+  /** Attempts that were given up, oldest first; the last twenty. */
+  readonly pastAttempts?: readonly PastAttempt[];
+  /** What stands in the way while it is blocked. */
+  readonly problems?: readonly Problem[];
   /** Reasons of which people were told already. */
   readonly told?: readonly string[];
   /** What was seen before the old key went, for the audit log and the report. */
@@ -73,6 +87,8 @@ export interface Facts {
     readonly path: Path;
     readonly state: RotationState;
     readonly reason: string;
+    /** Who asked that it be given up, until that is carried out or refused. */
+    readonly abortAsked: Actor | null;
   };
   readonly plan: CredentialPlan;
   readonly notes: Notes;
@@ -124,6 +140,8 @@ export interface Facts {
   readonly places?: readonly PlaceFact[];
   /** Asked only where turning back is in question; null when the issuer could not tell. */
   readonly oldKeyAlive?: boolean | null;
+  /** Asked only where a person wants to go back: `gone` when every place was read and none holds the old key's value. */
+  readonly oldValue?: 'held' | 'gone' | 'unknown';
   readonly application?: readonly NamedResult[];
   readonly drain?: {
     readonly overlapLeftMs: number;

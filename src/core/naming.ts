@@ -23,8 +23,13 @@ export interface AttemptName {
  * is cut. `installation` is lower-case letters and digits.
  */
 export function attemptName(base: string, installation: string, rotationId: string, attempt: number): string {
-  const suffix = `-${MARK}-${installation}-${token(rotationId, attempt)}`;
-  return base.slice(0, MAX_KEY_NAME - suffix.length).replace(/[^A-Za-z0-9]+$/, '') + suffix;
+  return `${attemptBase(base, installation)}-${MARK}-${installation}-${token(rotationId, attempt)}`;
+}
+
+/** `base` as it stands in the names of this installation's keys: a long one is cut. */
+export function attemptBase(base: string, installation: string): string {
+  const suffixLength = `-${MARK}-${installation}-`.length + TOKEN_LENGTH;
+  return base.slice(0, MAX_KEY_NAME - suffixLength).replace(/[^A-Za-z0-9]+$/, '');
 }
 
 /** The parts of a name that some installation of Keyturn gave, or null for any other name. */

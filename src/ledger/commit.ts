@@ -40,16 +40,22 @@ export async function commit(db: Db, lease: Lease, expectState: RotationState, c
 
 async function apply(tx: Tx, lease: Lease, expectState: RotationState, change: Change): Promise<Rotation> {
   const before = await guard(tx, lease, expectState);
-  const refusal = await reserve(tx, before, change);
+  const refusal = unseen(lease, before, change) ?? (await reserve(tx, before, change));
   if (refusal !== null) throw new Refused(refusal);
   const newKeyId = await applyKeys(tx, change);
-  const after = await updateRotation(tx, before, change, newKeyId);
+  const after = await updateRotation(tx, lease, before, change, newKeyId);
   await applyBelongings(tx, lease, after, change);
   await letGo(tx, after, change);
   if (after.state !== before.state || after.reason !== before.reason) {
     await recordTransition(tx, after, before.state, { worker: lease.worker, actor: actorOf(lease, after) });
   }
   return after;
+}
+
+/** A change of state that was decided without what a person asked since is not made: one more look comes first. */
+function unseen(lease: Lease, before: Rotation, change: Change): Refusal | null {
+  const asked = before.abortAsked !== null && lease.rotation.abortAsked === null;
+  return asked && change.to !== undefined ? { outcome: 'asked', rotation: before } : null;
 }
 
 function actorOf(lease: Lease, rotation: Rotation) {
@@ -85,7 +91,7 @@ async function applyKeys(tx: Tx, change: Change): Promise<string | undefined> {
   return key.state === 'current' || key.state === 'staged' ? key.id : undefined;
 }
 
-async function updateRotation(tx: Tx, before: Rotation, change: Change, newKeyId: string | undefined): Promise<Rotation> {
+async function updateRotation(tx: Tx, lease: Lease, before: Rotation, change: Change, newKeyId: string | undefined): Promise<Rotation> {
   const to = change.to ?? before.state;
   const set: UpdateObject<Tables, 'rotations'> = {};
   if (to !== before.state) Object.assign(set, { state: to, state_since: NOW });
@@ -94,13 +100,21 @@ async function updateRotation(tx: Tx, before: Rotation, change: Change, newKeyId
   if (change.notes !== undefined) set.notes = json(change.notes);
   if (change.oldKeyId !== undefined) set.old_key_id = change.oldKeyId;
   if (change.newKeyId !== undefined || newKeyId !== undefined) set.new_key_id = change.newKeyId ?? newKeyId ?? null;
-  if (change.wakeInMs !== undefined) set.wake_at = change.wakeInMs === null ? null : nowPlus(change.wakeInMs);
+  if (change.wakeInMs !== undefined) set.wake_at = change.wakeInMs === null ? null : nowPlus(askedMeanwhile(lease, before) ? 0 : change.wakeInMs);
+  if (change.abortAnswered === true) set.abort_asked = null;
+  if (change.resumeAnswered === true) set.resume_asked = null;
   // It begins anew when its cause clears, and must then be paced again.
   if (to === 'blocked') set.paced_at = null;
-  if (isTerminal(to)) Object.assign(set, { finished_at: NOW, wake_at: null, worker: null, lease_until: null });
+  if (isTerminal(to)) Object.assign(set, { finished_at: NOW, wake_at: null, worker: null, lease_until: null, abort_asked: null, resume_asked: null });
   if (Object.keys(set).length === 0) return before;
   const query = tx.updateTable('rotations').set(set).where('id', '=', before.id);
   return toRotation(await query.returningAll().executeTakeFirstOrThrow());
+}
+
+/** A wait must not outlast what was asked while it was decided. */
+function askedMeanwhile(lease: Lease, before: Rotation): boolean {
+  const { abortAsked, resumeAsked } = lease.rotation;
+  return (before.abortAsked !== null && abortAsked === null) || (before.resumeAsked !== null && resumeAsked === null);
 }
 
 async function applyBelongings(tx: Tx, lease: Lease, rotation: Rotation, change: Change): Promise<void> {

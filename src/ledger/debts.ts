@@ -11,7 +11,7 @@ import { insertNotices } from './outbox.ts';
 import { toDebt } from './rows.ts';
 import { LEASE_FREE, NOW, inTransaction, nowPlus, type Db, type Tx } from './sql.ts';
 
-type DebtMethods = 'openDebts' | 'debt' | 'payableDebts' | 'addDebt' | 'leaseDebt' | 'settleDebt' | 'postponeDebt';
+type DebtMethods = 'openDebts' | 'debt' | 'payableDebts' | 'addDebt' | 'addOrphan' | 'hurryDebt' | 'leaseDebt' | 'settleDebt' | 'postponeDebt';
 const MAX_OPEN_DEBTS = 10_000;
 
 export function debtMethods(db: Db): Pick<Ledger, DebtMethods> {
@@ -32,6 +32,8 @@ export function debtMethods(db: Db): Pick<Ledger, DebtMethods> {
       return (await due.execute()).map((row) => row.id);
     },
     addDebt: (debt, actor) => inTransaction(db, (tx) => insertDebt(tx, debt, actor)),
+    addOrphan: (debt, actor) => inTransaction(db, (tx) => addOrphan(tx, debt, actor)),
+    hurryDebt: (id, actor) => inTransaction(db, (tx) => hurry(tx, id, actor)),
     leaseDebt: (id, worker, ttlMs) => leaseDebt(db, id, worker, ttlMs),
     settleDebt: (debt, worker, outcome, notices) => inTransaction(db, (tx) => settle(tx, debt, worker, outcome, notices)),
     postponeDebt: (debt, worker, error, delayMs, notices) =>
@@ -94,6 +96,23 @@ async function hasten(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDe
   if (row === undefined) return null;
   await appendAudit(tx, [{ type: 'debt.hastened', actor, credential, rotationId, keyId: null, detail: { debt: row.id, issuer, issuerKeyId, cause } }]);
   return toDebt(row);
+}
+
+/** The key's row is locked: whoever makes it a living key at the same moment comes first, and this finds it living. */
+async function addOrphan(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDebt | null> {
+  const query = tx.selectFrom('keys').select('state').where('issuer', '=', debt.issuer).where('issuer_key_id', '=', debt.issuerKeyId);
+  const key = await query.forUpdate().executeTakeFirst();
+  if (key !== undefined && ['staged', 'current', 'draining'].includes(key.state)) return null;
+  return await insertDebt(tx, debt, actor);
+}
+
+async function hurry(tx: Tx, id: string, actor: Actor): Promise<boolean> {
+  const open = tx.updateTable('debts').set({ next_try_at: sql<Date>`least(next_try_at, ${NOW})` }).where('id', '=', id).where('settled_at', 'is', null);
+  const row = await open.where(LEASE_FREE).where((or) => or.or([or('attempts', '>', 0), or('next_try_at', '<=', NOW)])).returningAll().executeTakeFirst();
+  if (row === undefined) return false;
+  const { credential, rotation_id: rotationId, issuer, issuer_key_id: issuerKeyId, cause } = row;
+  await appendAudit(tx, [{ type: 'debt.hurried', actor, credential, rotationId, keyId: null, detail: { debt: id, issuer, issuerKeyId, cause } }]);
+  return true;
 }
 
 async function hadDebt(tx: Tx, debt: NewDebt): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { deriveKey, type Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import { sql } from 'kysely';
+import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import { credentialMethods } from './credentials.ts';
 import { debtMethods } from './debts.ts';
@@ -31,6 +32,7 @@ export function composeLedger({ kind, db, rootKey, installation, sync, close }: 
     ...credentialMethods(db),
     ...keyMethods(db),
     ...rotationMethods(db),
+    ...askMethods(db),
     ...debtMethods(db),
     ...watchMethods(db),
     ...pauseMethods(db),

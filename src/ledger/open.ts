@@ -57,9 +57,13 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   }
 }
 
-/** Holding the data directory proves that whoever leased anything is dead: nothing of theirs is waited out. */
+/**
+ * Holding the data directory proves that whoever leased anything is dead: their leases are not waited out. Rotations keep the
+ * name of who held them, so that the next lease is taken over from them: what they had sent may still be under way.
+ */
 async function freeLeases(db: Db): Promise<void> {
-  for (const table of ['rotations', 'debts', 'deliveries'] as const) {
+  await db.updateTable('rotations').set({ lease_until: null }).where('worker', 'is not', null).execute();
+  for (const table of ['debts', 'deliveries'] as const) {
     await db.updateTable(table).set({ worker: null, lease_until: null }).where('worker', 'is not', null).execute();
   }
 }

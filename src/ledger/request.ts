@@ -66,6 +66,8 @@ async function preempt(tx: Tx, open: Rotation, by: NewRotation): Promise<void> {
       wake_at: null,
       worker: null,
       lease_until: null,
+      abort_asked: null,
+      resume_asked: null,
     })
     .where('id', '=', open.id)
     .returningAll()

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import { KeyturnError } from '../core/errors.ts';
-import type { Lease, Ledger, Rotation } from '../ports/ledger.ts';
-import { commit, leaseLost } from './commit.ts';
+import type { Ledger, Rotation } from '../ports/ledger.ts';
+import { commit } from './commit.ts';
+import { lease, release, renew } from './leases.ts';
 import { request } from './request.ts';
 import { toRotation, toTransition } from './rows.ts';
-import { LEASE_FREE, NOW, bounded, nowPlus, type Db } from './sql.ts';
+import { LEASE_FREE, NOW, bounded, type Db } from './sql.ts';
 
 type RotationMethods =
   | 'request' | 'rotation' | 'openRotation' | 'rotations' | 'history' | 'wakeable' | 'lease' | 'renew' | 'commit' | 'release';
@@ -34,9 +35,7 @@ export function rotationMethods(db: Db): Pick<Ledger, RotationMethods> {
     lease: (rotationId, worker, ttlMs) => lease(db, rotationId, worker, ttlMs),
     renew: (held, ttlMs) => renew(db, held, ttlMs),
     commit: (held, expectState, change) => commit(db, held, expectState, change),
-    async release(held) {
-      await holding(db.updateTable('rotations').set({ worker: null, lease_until: null }), held).execute();
-    },
+    release: (held) => release(db, held),
   };
 }
 
@@ -57,30 +56,4 @@ async function list(db: Db, filter: Parameters<Ledger['rotations']>[0], page: Pa
   if (filter.open !== undefined) query = query.where('finished_at', filter.open ? 'is' : 'is not', null);
   if (page.before !== undefined) query = query.where('id', '<', page.before);
   return (await query.orderBy('id', 'desc').limit(bounded(page)).execute()).map(toRotation);
-}
-
-async function lease(db: Db, rotationId: string, worker: string, ttlMs: number): Promise<Lease | null> {
-  const { rows } = await sql<Parameters<typeof toRotation>[0] & { taken_over: boolean; lease_until: Date }>`
-    with free as (
-      select id, worker from keyturn.rotations
-      where id = ${rotationId} and finished_at is null and ${LEASE_FREE} for update
-    )
-    update keyturn.rotations r set epoch = r.epoch + 1, worker = ${worker}, lease_until = ${nowPlus(ttlMs)}
-    from free where r.id = free.id
-    returning r.*, free.worker is not null as taken_over`.execute(db);
-  const row = rows[0];
-  if (row === undefined) return null;
-  return { rotation: toRotation(row), epoch: row.epoch, worker, expiresAt: row.lease_until, takenOver: row.taken_over };
-}
-
-async function renew(db: Db, held: Lease, ttlMs: number): Promise<Lease> {
-  const query = holding(db.updateTable('rotations').set({ lease_until: nowPlus(ttlMs) }), held);
-  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).returningAll().executeTakeFirst();
-  if (row === undefined || row.lease_until === null) throw leaseLost(held);
-  return { ...held, rotation: toRotation(row), expiresAt: row.lease_until };
-}
-
-/** Narrows an update to the row as this lease knows it. */
-function holding<Q extends { where(column: 'id' | 'epoch' | 'worker', operator: '=', value: string | number): Q }>(query: Q, held: Lease): Q {
-  return query.where('id', '=', held.rotation.id).where('epoch', '=', held.epoch).where('worker', '=', held.worker);
 }

@@ -33,6 +33,8 @@ export function toRotation(row: Row<'rotations'>): Rotation {
     stateSince: row.state_since,
     wakeAt: row.wake_at,
     finishedAt: row.finished_at,
+    abortAsked: row.abort_asked as Actor | null,
+    resumeAsked: row.resume_asked as Actor | null,
   };
 }
 

@@ -4,6 +4,7 @@ import type { DebtCause, KeyState, Path, RotationKind, RotationState } from '../
 import type { Delivery, Pause } from '../ports/ledger.ts';
 
 type Json = ColumnType<unknown, string, string>;
+type MaybeJson = ColumnType<unknown, string | null | undefined, string | null>;
 type Instant = ColumnType<Date, unknown, unknown>;
 type MaybeInstant = ColumnType<Date | null, unknown, unknown>;
 
@@ -60,7 +61,12 @@ export interface Tables {
     finished_at: MaybeInstant;
     paced_at: MaybeInstant;
     worker: string | null;
+    /** When the present lease was taken. */
+    leased_at: MaybeInstant;
+    /** Null beside a worker: that worker is known to be dead. */
     lease_until: MaybeInstant;
+    abort_asked: MaybeJson;
+    resume_asked: MaybeJson;
   };
   transitions: {
     seq: Generated<string>;

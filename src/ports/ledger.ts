@@ -41,8 +41,16 @@ export interface Rotation {
   /** When it wants to be advanced next; null for never (terminal). */
   readonly wakeAt: Date | null;
   readonly finishedAt: Date | null;
+  /** Who asked that it be given up, until the engine has carried that out or refused it. */
+  readonly abortAsked: Actor | null;
+  /** Who asked that it try again now, until the engine has. */
+  readonly resumeAsked: Actor | null;
 }
 
+/**
+ * A line of a rotation's history. Most are transitions; those that stay in their state say that its reason changed, that a
+ * worker took it over (`taken_over`), or that a person asked something of it (`asked_abort`, `asked_resume`).
+ */
 export interface Transition {
   readonly seq: number;
   readonly rotationId: string;
@@ -61,7 +69,7 @@ export interface Lease {
   readonly epoch: number;
   readonly worker: string;
   readonly expiresAt: Date;
-  /** True when the lease before was not given back: its holder may still be acting. */
+  /** True when the lease before was not given back: its holder, or what it had sent, may still be acting. */
   readonly takenOver: boolean;
 }
 
@@ -160,6 +168,10 @@ export interface Change {
   /** Reserve a key slot at the issuer if fewer than `limit` live keys and reservations exist (`commit` answers `no-slot`). */
   readonly reserveSlot?: { readonly issuer: string; readonly liveKeys: number; readonly limit: number | null };
   readonly releaseSlot?: boolean;
+  /** The abort that was asked for is carried out or refused by this change. */
+  readonly abortAnswered?: boolean;
+  /** Back-off is cleared by this change, as was asked. */
+  readonly resumeAnswered?: boolean;
   /** Count this rotation against its issuer's pacing, or answer `paced`. */
   readonly pace?: { readonly maxConcurrent: number; readonly perMinute: number };
 }
@@ -168,7 +180,14 @@ export type CommitOutcome =
   | { readonly outcome: 'ok'; readonly rotation: Rotation }
   | { readonly outcome: 'locked'; readonly holder: string; readonly location: string }
   | { readonly outcome: 'no-slot'; readonly reserved: number }
-  | { readonly outcome: 'paced' };
+  | { readonly outcome: 'paced' }
+  /** The change goes to another state, and an abort was asked for that the lease's rotation does not show: look again. */
+  | { readonly outcome: 'asked'; readonly rotation: Rotation };
+
+/** `already`: it was asked before, or is on its way back anyway. */
+export type AbortOutcome =
+  | { readonly outcome: 'asked' | 'already' | 'ended'; readonly rotation: Rotation }
+  | { readonly outcome: 'refused'; readonly rotation: Rotation; readonly why: string };
 
 export interface CredentialRecord {
   readonly name: string;
@@ -265,18 +284,30 @@ export interface Ledger {
   history(rotationId: string): Promise<readonly Transition[]>;
   /** Ids of open rotations whose `wakeAt` has passed and which nobody leases. */
   wakeable(limit: number): Promise<readonly string[]>;
+  /** Takes the lease when nobody has it. One that was not given back is recorded in the history, in the same write. */
   lease(rotationId: string, worker: string, ttlMs: number): Promise<Lease | null>;
   /** Extends a lease. Throws LEASE_LOST when the epoch has moved on or the lease expired. */
   renew(lease: Lease, ttlMs: number): Promise<Lease>;
   /** The guarded write. Throws LEASE_LOST when epoch or `expectState` do not hold or the lease expired; then nothing changed. */
   commit(lease: Lease, expectState: RotationState, change: Change): Promise<CommitOutcome>;
   release(lease: Lease): Promise<void>;
+  /**
+   * Asks that a rotation be given up. Needs no lease: whoever holds it sees the request before its next change of state.
+   * Null when there is no such rotation.
+   */
+  askAbort(rotationId: string, actor: Actor): Promise<AbortOutcome | null>;
+  /** Wakes a rotation, has it forget its back-off, and makes payable what its credential's debts wait for after a failure. Null: no such rotation. */
+  askResume(rotationId: string, actor: Actor): Promise<{ readonly outcome: 'asked' | 'ended'; readonly rotation: Rotation } | null>;
 
   // revocation debts
   openDebts(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly RevocationDebt[]>;
   debt(id: string): Promise<RevocationDebt | null>;
   payableDebts(limit: number): Promise<readonly string[]>;
   addDebt(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
+  /** A debt for a key that nobody looks after. Null, and nothing changes, when the ledger has it as a living key or a debt of it is open. */
+  addOrphan(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
+  /** Makes a debt payable now that waits after a failure. False when it is settled, held by a worker, or was never tried. */
+  hurryDebt(id: string, actor: Actor): Promise<boolean>;
   /** Null when somebody else holds it or it is settled or not payable yet. */
   leaseDebt(id: string, worker: string, ttlMs: number): Promise<RevocationDebt | null>;
   /** Marks debt settled and key revoked, wakes its rotation, writes audit and notices: one transaction. */

@@ -7,7 +7,7 @@ import type { Change, CommitOutcome, Lease } from '../ports/ledger.ts';
 import { act } from './act/index.ts';
 import { troubleOf } from './act/outcome.ts';
 import { goChange, waitChange, writeChange } from './change.ts';
-import { LEASE_MS, LONGEST_EFFECT_MS, type Engine, type Turn } from './engine.ts';
+import { LEASE_MS, LONGEST_EFFECT_MS, type Engine, type Plugins, type Turn } from './engine.ts';
 import { gather } from './gather/index.ts';
 
 /** Waits shorter than this are not worth giving the lease back for. */
@@ -21,23 +21,35 @@ const TELL_AFTER_ERRORS = 5;
 export async function advance(engine: Engine, rotationId: string, signal: AbortSignal): Promise<void> {
   const lease = await engine.ledger.lease(rotationId, engine.worker, LEASE_MS);
   if (lease === null) return;
-  const holder = { lease };
+  const holder: Holder = { lease, hazardOpen: lease.takenOver };
   try {
     await steps(engine, holder, signal);
   } catch (error) {
     await stumble(engine, holder, error);
   } finally {
-    await engine.ledger.release(holder.lease).catch(() => undefined);
+    // A hazard that could not be noted is left for the next to find: it then takes over from us.
+    if (!holder.hazardOpen) await engine.ledger.release(holder.lease).catch(() => undefined);
   }
   await wakeLater(engine, holder.lease);
 }
 
-async function steps(engine: Engine, holder: { lease: Lease }, signal: AbortSignal): Promise<void> {
-  if (holder.lease.takenOver) holder.lease = await noteTakeover(engine, holder.lease);
-  const plugins = await engine.plugins(holder.lease.rotation.plan);
-  const turn: Turn = { engine, plugins, signal, get lease() { return holder.lease; }, set lease(lease) { holder.lease = lease; } };
+interface Holder {
+  lease: Lease;
+  /** A former holder may still act, and the ledger does not say so yet. */
+  hazardOpen: boolean;
+}
+
+async function steps(engine: Engine, holder: Holder, signal: AbortSignal): Promise<void> {
+  if (holder.hazardOpen) {
+    holder.lease = await noteTakeover(engine, holder.lease);
+    holder.hazardOpen = false;
+  }
+  const opened = await openPlugins(engine, holder.lease);
+  const turn: Turn = { engine, signal, get plugins() { return opened(); }, get lease() { return holder.lease; }, set lease(lease) { holder.lease = lease; } };
   while (!signal.aborted) {
+    if (turn.lease.rotation.resumeAsked !== null) turn.lease = await startOver(engine, turn.lease);
     const facts = await gather(turn);
+    if (askedSince(facts, turn.lease)) continue;
     const rests = await take(turn, facts, decide(facts));
     if (rests || isTerminal(turn.lease.rotation.state)) return;
   }
@@ -48,6 +60,27 @@ async function noteTakeover(engine: Engine, lease: Lease): Promise<Lease> {
   const notes = lease.rotation.notes as Notes;
   const hazardUntil = new Date((await engine.ledger.now()).getTime() + LONGEST_EFFECT_MS).toISOString();
   return await commit(engine, lease, { notes: { ...notes, hazardUntil } });
+}
+
+/** What does not open (a reference that no longer resolves) fails the step that needs it: to give a rotation up may need none. */
+async function openPlugins(engine: Engine, lease: Lease): Promise<() => Plugins> {
+  try {
+    const plugins = await engine.plugins(lease.rotation.plan);
+    return () => plugins;
+  } catch (error) {
+    return () => { throw error; };
+  }
+}
+
+/** A person asked that it try again now: nothing is waited out that only backs off. */
+async function startOver(engine: Engine, lease: Lease): Promise<Lease> {
+  const { trouble: _trouble, waited: _waited, ...notes } = lease.rotation.notes as Notes;
+  return await commit(engine, lease, { notes, resumeAnswered: true });
+}
+
+/** A renewed lease can show what a person asked while facts were gathered: then they are gathered again. */
+function askedSince(facts: Facts, { rotation }: Lease): boolean {
+  return rotation.resumeAsked !== null || (rotation.abortAsked !== null && facts.rotation.abortAsked === null);
 }
 
 /** Carries a decision out. Answers whether the rotation rests now. */
@@ -82,11 +115,15 @@ async function go(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' })
     logTransition(engine, facts, decision);
     return false;
   }
+  if (outcome.outcome === 'asked') {
+    turn.lease = { ...lease, rotation: outcome.rotation };
+    return false;
+  }
   turn.lease = await commit(engine, turn.lease, { ...contended(outcome), wakeInMs: CONTENDED_MS });
   return true;
 }
 
-function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' }>): Change {
+function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>): Change {
   switch (outcome.outcome) {
     case 'locked':
       return { reason: 'location_locked', message: `Rotation ${outcome.holder} is writing to ${outcome.location}; waiting for it.` };
@@ -108,7 +145,7 @@ function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>)
 }
 
 /** Something unforeseen: another worker took over (then nothing is written), or a defect or an outage (then it is tried again). */
-async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown): Promise<void> {
+async function stumble(engine: Engine, holder: Holder, error: unknown): Promise<void> {
   const { rotation } = holder.lease;
   const log = engine.log.child({ credential: rotation.credential, rotation: rotation.id });
   if (isLeaseLost(error)) {

@@ -1,7 +1,7 @@
 /** From a decision to the guarded write that records it. Pure but for the notice's wording. */
 import { hours } from '../core/duration.ts';
 import type { Decision } from '../core/decide.ts';
-import type { Attempt, Facts, Notes } from '../core/facts.ts';
+import type { Attempt, Facts, Notes, PastAttempt } from '../core/facts.ts';
 import { hazardLeftMs } from '../core/hazard.ts';
 import { attemptName } from '../core/naming.ts';
 import type { LedgerWrite } from '../core/transitions/index.ts';
@@ -10,6 +10,7 @@ import { isTerminal } from '../core/vocabulary.ts';
 import type { Change, NewDebt, NewWatch } from '../ports/ledger.ts';
 import type { Turn } from './engine.ts';
 import { noticeOf } from './notice.ts';
+import { evidenceOf, problemsOf } from './recorded.ts';
 
 const WATCH_MS = hours(24);
 
@@ -22,8 +23,9 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
     ...said(turn, facts, decision, notes),
     to,
     ...admission(turn, facts, to),
+    ...(facts.rotation.abortAsked !== null && TURNS_BACK.includes(to) ? { abortAnswered: true } : {}),
     ...(leavesStores(to) ? { unlockLocations: true, releaseSlot: true } : {}),
-    keyStates: [...promotedKeys(facts, to), ...own.keyStates],
+    keyStates: [...promotedKeys(facts, to), ...returnedKeys(facts, to), ...own.keyStates],
     debts: own.debts,
     watches: to === 'aborting' ? watchAttempt(facts) : [],
     ...(to === 'creating' ? { newKeyId: null } : {}),
@@ -33,13 +35,18 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
   };
 }
 
-/** Locks and room are taken on the way to `creating`; a rotation's pace is counted when it is admitted. */
+/** Where a person's abort is carried out by going there. */
+const TURNS_BACK: readonly RotationState[] = ['aborting', 'aborted', 'rolling_back'];
+
+/** Locks and room are taken on the way to `creating`, and locks again to go back from draining; a rotation's pace is counted when it is admitted. */
 function admission(turn: Turn, facts: Facts, to: RotationState): Change {
   if (to === 'preflight' && facts.rotation.state === 'requested') return { pace: facts.plan.pacing };
+  const locks = (): Change => ({ lockLocations: turn.plugins.places.map((place) => place.store.location) });
+  if (to === 'rolling_back' && facts.rotation.state === 'draining') return locks();
   if (to !== 'creating') return {};
   const slots = facts.preflight?.slots ?? null;
   return {
-    lockLocations: turn.plugins.places.map((place) => place.store.location),
+    ...locks(),
     ...(slots === null ? {} : { reserveSlot: { issuer: facts.plan.issuer.name, ...slots } }),
   };
 }
@@ -53,15 +60,32 @@ async function notesFor(turn: Turn, facts: Facts, to: RotationState, decision: D
     const emptyBefore = facts.preflight === undefined ? {} : { emptyBefore: facts.preflight.empty };
     return { ...emptyBefore, ...(await nextAttempt(turn, facts, facts.rotation.state === 'staged')) };
   }
-  if (to === 'aborting' || to === 'rolling_back') return { failure: { reason: decision.reason, message: decision.message } };
+  const turnsBack = TURNS_BACK.includes(to) && facts.rotation.state !== 'aborting';
+  if (turnsBack) return { failure: { reason: decision.reason, message: decision.message, ...askedBy(facts) } };
+  // Whoever was told to read the old key again must now be told of the new one.
+  if (to === 'promoting' && facts.rotation.state === 'rolling_back') return { hooksRun: [], forwardAgain: (facts.notes.forwardAgain ?? 0) + 1 };
   return {};
 }
 
-async function nextAttempt(turn: Turn, facts: Facts, lost: boolean): Promise<Pick<Notes, 'attempt' | 'lostAttempts'>> {
+function askedBy({ rotation: { abortAsked } }: Facts): { askedBy?: string } {
+  return abortAsked === null ? {} : { askedBy: abortAsked.who };
+}
+
+const KEPT_ATTEMPTS = 20;
+
+async function nextAttempt(turn: Turn, facts: Facts, lost: boolean): Promise<Pick<Notes, 'attempt' | 'lostAttempts' | 'pastAttempts'>> {
   const n = (facts.notes.attempt?.n ?? 0) + 1;
   const name = attemptName(facts.plan.keyName, await turn.engine.ledger.installation(), facts.rotation.id, n);
   const attempt: Attempt = { n, name, sentAt: null, outcome: null, refusal: null };
-  return { attempt, lostAttempts: (facts.notes.lostAttempts ?? 0) + (lost ? 1 : 0) };
+  return { attempt, lostAttempts: (facts.notes.lostAttempts ?? 0) + (lost ? 1 : 0), pastAttempts: givenUp(facts) };
+}
+
+function givenUp({ notes }: Facts): readonly PastAttempt[] {
+  const { attempt, pastAttempts = [] } = notes;
+  if (attempt === undefined) return pastAttempts;
+  const { n, name, sentAt } = attempt;
+  const outcome: PastAttempt['outcome'] = attempt.outcome === 'minted' ? 'useless' : (attempt.outcome ?? 'lost');
+  return [...pastAttempts, { n, name, sentAt, outcome }].slice(-KEPT_ATTEMPTS);
 }
 
 /** New key current and old key draining, once stores and applications are healthy. */
@@ -70,6 +94,15 @@ function promotedKeys(facts: Facts, to: RotationState): NonNullable<Change['keyS
   const states: { keyId: string; state: KeyState }[] = [];
   if (to === 'draining' && facts.oldKey !== null) states.push({ keyId: facts.oldKey.id, state: 'draining' });
   if (facts.newKey !== null) states.push({ keyId: facts.newKey.id, state: 'current' });
+  return states;
+}
+
+/** Turning back after the keys had changed places: the ledger names the old one again before any store is written. */
+function returnedKeys(facts: Facts, to: RotationState): NonNullable<Change['keyStates']> {
+  if (facts.rotation.state !== 'draining' || to !== 'rolling_back') return [];
+  const states: { keyId: string; state: KeyState }[] = [];
+  if (facts.newKey !== null) states.push({ keyId: facts.newKey.id, state: 'staged' });
+  if (facts.oldKey !== null) states.push({ keyId: facts.oldKey.id, state: 'current' });
   return states;
 }
 
@@ -145,6 +178,7 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
   // What is left waits for time, not for places: others may have them.
   condemn_new: async () => ({ notes: {}, change: { unlockLocations: true, releaseSlot: true } }),
+  drop_abort: async () => ({ notes: {}, change: { abortAnswered: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
 
@@ -175,10 +209,12 @@ function said(turn: Turn, facts: Facts, decision: Decision, notes: Notes): Chang
   const key = toldKey(facts, decision);
   const tells = decision.tell !== undefined && !(facts.notes.told ?? []).includes(key);
   const notice = tells ? noticeOf(turn, facts, decision) : null;
+  const problems = problemsOf(facts, decision);
+  const { problems: _before, ...kept } = notes;
   return {
     reason: decision.reason,
     message: decision.message,
-    notes: { ...withoutSeen(notes, facts), ...remembered(facts), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
+    notes: { ...withoutSeen(kept, facts), ...remembered(facts), ...evidenceOf(facts, decision), ...(problems.length > 0 ? { problems } : {}), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
     notices: notice === null ? [] : [{ notice, channels: facts.plan.channels[notice.severity] }],
     audit: decision.reason === 'max_age' ? [override(turn, facts, decision)] : [],
   };

@@ -1,12 +1,11 @@
 /** Regular upkeep: the issuer's list against the ledger, watched names, and what stores serve between rotations. */
 import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
-import { describeError } from '../core/errors.ts';
 import { takeInventory } from '../core/inventory.ts';
 import type { IssuedKey } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
-import { within, type Engine, type Plugins } from './engine.ts';
-import { findValue, knownPrints, placeFacts, readPlaces } from './evidence.ts';
+import type { Engine } from './engine.ts';
+import { driftOf, repair } from './repair.ts';
 
 const REPEAT_INVENTORY_MS = days(7);
 const REPEAT_DRIFT_MS = hours(24);
@@ -60,38 +59,12 @@ async function settleWatches(engine: Engine, issuer: string, listed: readonly Is
  * is repaired (a worker that froze in a promotion may wake at any time); a value of somebody else's is reported.
  */
 export async function repairStores(engine: Engine, record: CredentialRecord, signal: AbortSignal): Promise<void> {
-  if (record.currentKeyId === null || (await engine.ledger.openRotation(record.name)) !== null) return;
-  const current = await engine.ledger.key(record.currentKeyId);
-  if (current?.fingerprint == null) return;
-  const plugins = await engine.plugins(record.plan);
-  const reads = await readPlaces(engine, plugins.places, signal);
-  const facts = placeFacts(reads, knownPrints(current, null, await engine.ledger.keysOf(record.name)), engine.fingerprint);
-  for (const [index, fact] of facts.entries()) {
-    const read = reads[index];
+  for (const drifted of await driftOf(engine, record, signal)) {
+    const { fact, value, current } = drifted;
     if (fact.serving === 'foreign') await tellDrift(engine, record, fact.describe, 'a value that the ledger does not know', false);
-    if (fact.serving !== 'ours' || read?.view == null) continue;
-    const value = findValue(reads, current.fingerprint, engine.fingerprint);
-    const repaired = value !== null && (await repair(engine, record, plugins, { store: read.place.store, value, expect: read.view.version }, signal));
-    await tellDrift(engine, record, fact.describe, 'an older key of this credential', repaired);
-  }
-}
-
-interface Repair {
-  readonly store: Plugins['places'][number]['store'];
-  readonly value: NonNullable<ReturnType<typeof findValue>>;
-  readonly expect: string;
-}
-
-async function repair(engine: Engine, record: CredentialRecord, plugins: Plugins, { store, value, expect }: Repair, signal: AbortSignal): Promise<boolean> {
-  // A rotation that began meanwhile owns the stores.
-  if ((await engine.ledger.openRotation(record.name)) !== null) return false;
-  try {
-    await store.promote({ attempt: `repair:${record.currentKeyId}`, value, expect, displaced: 'drop' }, within(engine, store.callTimeoutMs, signal));
-    for (const hook of plugins.hooks) await hook.run({ event: 'published', credential: record.name, rotationId: null, id: `repair:${record.currentKeyId}` }, signal);
-    return true;
-  } catch (error) {
-    engine.log.warn({ credential: record.name, error: describeError(error) }, 'a drifted store could not be repaired');
-    return false;
+    if (fact.serving !== 'ours') continue;
+    const problem = value === null ? 'no store holds the current value' : await repair(engine, record, { ...drifted, value }, `repair:${current.id}`, signal);
+    await tellDrift(engine, record, fact.describe, 'an older key of this credential', problem === null);
   }
 }
 

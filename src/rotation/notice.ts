@@ -2,8 +2,10 @@
 import { rotationAborted, rotationBlocked, rotationDone, rotationRolledBack, rotationWaiting, type KeyLabel } from '../alerts/notices.ts';
 import type { Decision } from '../core/decide.ts';
 import type { Facts } from '../core/facts.ts';
-import type { KeyRecord, Notice } from '../core/vocabulary.ts';
+import { todoOf } from '../core/todo.ts';
+import type { KeyRecord, Notice, RotationState } from '../core/vocabulary.ts';
 import type { Turn } from './engine.ts';
+import { problemsOf } from './recorded.ts';
 
 export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
   const subject = {
@@ -16,21 +18,29 @@ export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
   const to = decision.kind === 'go' ? decision.to : facts.rotation.state;
   const keys = { oldKey: label(facts.oldKey), newKey: label(facts.newKey) };
   const told = { ...subject, reason: decision.reason, message: decision.message };
-  if (to === 'blocked') return rotationBlocked({ ...told, todo: todoOf(facts) });
-  if (to === 'aborted') return rotationAborted({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
-  if (to === 'rolled_back' || decision.reason === 'new_key_overlap') return rotationRolledBack({ ...told, ...keys, message: facts.notes.failure?.message ?? decision.message });
+  const failed = { ...told, ...keys, message: facts.notes.failure?.message ?? decision.message, ...askedBy(facts) };
+  if (to === 'blocked') return rotationBlocked({ ...told, todo: todoAt(facts, decision, to) });
+  if (to === 'aborted') return rotationAborted(failed);
+  if (to === 'rolled_back' || decision.reason === 'new_key_overlap') return rotationRolledBack(failed);
   if (to === 'done' && keys.newKey !== null) {
     const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
     return rotationDone({ ...subject, oldKey: keys.oldKey, newKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });
   }
-  return rotationWaiting({ ...told, state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical' });
+  return rotationWaiting({ ...told, todo: todoAt(facts, decision, to), state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical' });
+}
+
+/** Ended at once, or turned back before on a person's word. */
+function askedBy({ rotation: { abortAsked }, notes: { failure } }: Facts): { askedBy?: string } {
+  const who = abortAsked?.who ?? failure?.askedBy;
+  return who === undefined ? {} : { askedBy: who };
 }
 
 function label(key: KeyRecord | null): KeyLabel | null {
   return key === null ? null : { issuerKeyId: key.issuerKeyId, prefix: key.prefix };
 }
 
-function todoOf(facts: Facts): readonly string[] {
-  const problems = facts.preflight?.problems ?? [];
-  return problems.map((problem) => problem.todo).filter((todo) => todo !== '');
+function todoAt(facts: Facts, decision: Decision, state: RotationState): readonly string[] {
+  const { id, credential, path } = facts.rotation;
+  const { plan, oldKey, inStateMs } = facts;
+  return todoOf({ id, credential, path, state, reason: decision.reason, plan, oldKey, inStateMs, notes: { ...facts.notes, problems: problemsOf(facts, decision) } });
 }

@@ -129,7 +129,10 @@ describe('the typed client', () => {
     await client.adopt({ credential: 'ci-testing', keyId: 'key_9' }, ACTOR);
     await client.pause({ scope: 'issuer', name: 'hypermemory' }, ACTOR);
     await client.resume({ scope: 'all', name: null }, ACTOR);
+    await client.abortRotation(id, ACTOR);
+    await client.resumeRotation(id, ACTOR);
     await client.publish('ci-testing', ACTOR);
+    await client.settle(['debt/prod/1'], ACTOR);
     await client.retryDeliveries(null, ACTOR);
     await client.reload(ACTOR);
     expect(worker.calls.filter((call) => call.actor !== null).every((call) => JSON.stringify(call.actor) === JSON.stringify(ACTOR))).toBe(true);
@@ -148,7 +151,10 @@ describe('the typed client', () => {
       ['adopt', { credential: 'ci-testing', keyId: 'key_9' }],
       ['pause', { scope: 'issuer', name: 'hypermemory' }],
       ['resume', { scope: 'all', name: null }],
+      ['abortRotation', { id }],
+      ['resumeRotation', { id }],
       ['publish', { credential: 'ci-testing' }],
+      ['settle', { ids: ['debt/prod/1'] }],
       ['retryDeliveries', { channel: null }],
       ['reload', {}],
     ]);

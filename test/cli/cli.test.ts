@@ -61,6 +61,9 @@ describe('a command line that makes no sense', () => {
     [['rotate', 'a', '--wait', '--timeout', 'soon'], '--timeout takes a duration.'],
     [['revoke', 'ci-testing', '--yes'], 'A revocation wants a --reason'],
     [['revoke', 'ci-testing', '--reason', 'leak'], 'nobody can be asked here.\n  Add --yes'],
+    [['rotations', 'abort'], "missing required argument 'id'"],
+    [['doctor', '--yes'], '--yes goes with --settle.'],
+    [['doctor', '--settle'], 'nobody can be asked here.\n  See the plan with `keyturn doctor --json`, then add --yes.'],
     [['pause', 'ci-testing'], 'A pause wants a --reason'],
     [['pause', '--reason', 'x'], 'Say what: one credential, one --issuer, or --all.'],
     [['resume', 'ci-testing', '--all'], 'Say what: one credential, one --issuer, or --all.'],
@@ -299,7 +302,7 @@ describe('listings', () => {
   it('status names everything that needs somebody', async () => {
     worker.answers.status = {
       credentials: [credentialStatus('lost', { health: 'unbound', currentKey: null })],
-      debts: [{ id: 'd', credential: 'prod', issuerKeyId: 'key_7', cause: 'superseded', ageMs: 7_200_000, attempts: 9, nextTryAt: new Date().toISOString(), lastError: 'It is down.' }],
+      debts: [{ id: 'd', credential: 'prod', issuerKeyId: 'key_7', cause: 'superseded', ageMs: 7_200_000, attempts: 9, nextTryAt: new Date().toISOString(), lastError: 'It is down.', todo: [] }],
       pauses: [{ scope: 'all', name: null, by: 'cli:bob@x', why: 'freeze', since: new Date().toISOString() }],
       stuckDeliveries: [{ id: 's', channel: 'ops', title: 'Blocked', lastError: 'channel_not_found' }],
       warnings: ['something odd'],
@@ -315,7 +318,7 @@ describe('listings', () => {
     const result = await cli('rotations', 'show', id.slice(0, 8));
     expect(result.stdout).toContain(`rotation\t${id}`);
     expect(result.stdout).toContain(`asked by\t${WHO}: test`);
-    expect(result.stdout).toMatch(/\tpreflight\tadmitted\tw-1\tProving\.$/m);
+    expect(result.stdout).toMatch(/\tpreflight\tadmitted\t1\tw-1\tProving\.$/m);
     expect((await cli('rotations', 'show', 'nothing')).code).toBe(5);
   });
 });
@@ -326,6 +329,38 @@ describe('verdicts', () => {
     expect(await cli('audit', 'verify')).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('broken at event 7: its hash does not fit its content.') });
     const json = await cli('audit', 'verify', '--json');
     expect([json.code, (JSON.parse(json.stdout) as { firstBad: unknown }).firstBad]).toEqual([1, { seq: 7, why: 'its hash does not fit its content' }]);
+  });
+
+  it('doctor --settle settles what it may with --yes, and says what it leaves alone and why', async () => {
+    const settle = { id: 'orphan/hm/key_9', does: 'make its revocation a debt', safe: 'no store holds it' };
+    worker.answers.doctor = [{ subject: 'key', name: 'hm: k9', level: 'problem', message: 'It is an orphan.', settle }, { subject: 'key', name: 'hm: theirs', level: 'ok', message: 'It is alive.', leftAlone: 'it was not made by Keyturn' }, { subject: 'issuer', name: 'hm', level: 'ok', message: 'answers' }];
+    const { code, stdout } = await cli('doctor', '--settle', '--yes', '--reason', 'tidy');
+    expect([code, stdout.split('\n')]).toEqual([0, ['would\thm: k9\tIt is an orphan.\tmake its revocation a debt\tno store holds it', 'left alone\thm: theirs\tIt is alive.\tit was not made by Keyturn', 'settled\thm: k9\tit is revoked', '']]);
+    expect(changes()).toEqual([['settle', { ids: ['orphan/hm/key_9'] }, WHO, 'tidy']]);
+    worker.answers.settled = [{ id: settle.id, outcome: 'failed', detail: 'not yet' }];
+    const again = await cli('doctor', '--settle', '--yes', '--json');
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([1, { settled: [{ id: settle.id, outcome: 'failed' }], leftAlone: [{ name: 'hm: theirs' }] }]);
+  });
+
+  it('doctor --settle exits with 1 while a problem is left that is for people, and with 0 when there is nothing to do', async () => {
+    worker.answers.doctor = [{ subject: 'rotation', name: 'prod', level: 'problem', message: 'It is blocked.', leftAlone: 'it waits for a person' }];
+    expect((await cli('doctor', '--settle', '--yes')).code).toBe(1);
+    worker.answers.doctor = [];
+    expect((await cli('doctor', '--settle', '--yes')).code).toBe(0);
+    expect(changes()).toEqual([]);
+  });
+
+  it('rotations abort and resume say what happens next, and pass on who asked and why', async () => {
+    await cli('rotate', 'ci-testing');
+    const id = '01JT0001CITESTING';
+    const abort = await cli('rotations', 'abort', id, '--reason', 'not today');
+    expect([abort.code, abort.stdout, abort.stderr]).toEqual([0, `ci-testing\t${id}\trequested\tasked\n`, expect.stringContaining('The new key is revoked.')]);
+    expect(JSON.parse((await cli('rotations', 'resume', id, '--json')).stdout)).toMatchObject({ already: false, rotation: { id }, next: ['It looks again now.'] });
+    expect(changes().slice(1)).toEqual([['abortRotation', { id }, WHO, 'not today'], ['resumeRotation', { id }, WHO, '']]);
+    worker.failNext('abortRotation', new KeyturnError('NO_WAY_BACK', 'It cannot be aborted.', { effect: 'none' }));
+    expect(await cli('rotations', 'abort', id)).toMatchObject({ code: 1, stderr: expect.stringContaining('It cannot be aborted.') });
+    expect((await cli('rotations', 'abort', 'nothing')).code).toBe(5);
+    expect((await cli('rotations', 'resume', 'nothing')).code).toBe(5);
   });
 
   it('doctor exits with 1 for a problem, with 0 for a mere warning', async () => {

@@ -54,6 +54,23 @@ describe.skipIf(!canMakeTerminal() && process.env['REQUIRE_SERVICES'] !== '1')('
     expect([result.stdout.length > 0, tooLong]).toEqual([true, []]);
   });
 
+  it('rotations show keeps within 80 columns, marks what happened between the steps, and says what to do', async () => {
+    const name = 'production-api-server-of-the-eu-kt-k7f3ab-9x2m4q1c7d';
+    worker.answers.rotation = {
+      todo: [LONG, 'To give it up: `keyturn rotations abort 01JT0001CITESTING`.'], evidence: { stores: LONG }, watches: [{ name, until: new Date(Date.now() + 3_600_000).toISOString() }],
+      attempts: [{ n: 1, name, sentAt: new Date().toISOString(), outcome: 'lost' }], abortAsked: { by: 'cli:bob@elsewhere', why: LONG },
+      debts: [{ id: 'd', credential: 'ci-testing', issuerKeyId: 'key_7', cause: 'orphan', ageMs: 7_200_000, attempts: 1, nextTryAt: new Date().toISOString(), lastError: LONG, todo: [] }],
+    };
+    const [requested] = await worker.operations.rotate({ credentials: ['ci-testing'] }, { who: 'cli:alice@host', why: LONG });
+    const id = requested?.rotation.id ?? '';
+    worker.step(id, 'creating', 'clear', 'All proved.');
+    worker.step(id, 'creating', 'taken_over', `Worker w-1 held it from then and gave no sign. Worker w-2 took over, epoch 3 → 4. ${LONG}`);
+    const lines = linesOf(await onTerminal(80, ['rotations', 'show', id]));
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const text = lines.join('\n');
+    for (const part of ['What you can do\n- ', `attempt 1   ${name}:`, `watched     ${name}, until`, '  taken over   Worker w-1 held it', '- To give it up: `keyturn rotations abort', 'abort       asked by cli:bob@elsewhere', 'evidence    stores: ', 'debt        key key_7 is not revoked yet (orphan, for 2h, 1 try']) expect(text).toContain(part);
+  });
+
   it('columns are aligned, and a narrow terminal says which are hidden', async () => {
     const narrow = linesOf(await onTerminal(80, ['keys']));
     const wide = linesOf(await onTerminal(200, ['keys']));
@@ -80,6 +97,19 @@ describe.skipIf(!canMakeTerminal() && process.env['REQUIRE_SERVICES'] !== '1')('
     expect(worker.calls.some((call) => call.operation === 'revoke')).toBe(false);
     const confirmed = await onTerminal(80, ['revoke', 'prod-api-server', '--reason', 'leak'], answering('y\n'));
     expect([confirmed.code, worker.calls.some((call) => call.operation === 'revoke')]).toEqual([0, true]);
+  });
+
+  it('doctor --settle shows its plan within 80 columns, and does nothing without a yes', async () => {
+    worker.answers.doctor = [
+      { subject: 'key', name: 'hm: orphan', level: 'problem', message: LONG, settle: { id: 'orphan/hm/key_9', does: 'revoke it', safe: LONG } },
+      { subject: 'key', name: 'hm: theirs', level: 'ok', message: LONG, leftAlone: LONG },
+    ];
+    const no = await onTerminal(80, ['doctor', '--settle'], answering('n\n'));
+    expect([no.code, linesOf(no).filter((line) => line.length > 80), worker.calls.some((call) => call.operation === 'settle')]).toEqual([1, [], false]);
+    for (const part of ['→ hm: orphan:', 'Would revoke it. Safe, because', '· hm: theirs:', 'Left alone, because', 'Settle it? [y/N]', 'Nothing was settled.']) expect(linesOf(no).join('\n')).toContain(part);
+    const yes = await onTerminal(80, ['doctor', '--settle'], answering('y\n'));
+    expect([yes.code, worker.calls.filter((call) => call.operation === 'settle').map((call) => call.given)]).toEqual([0, [{ ids: ['orphan/hm/key_9'] }]]);
+    expect(linesOf(yes).join('\n')).toContain('✓ hm: orphan: it is revoked.');
   });
 
   it('revoke of an unknown credential fails before it asks, with the nearest name', async () => {

@@ -63,6 +63,7 @@ const sections = fc.record(
     }),
     places: fc.oneof(fc.array(place, { minLength: 1, maxLength: 3 }), fc.array(place.map((p): PlaceFact => ({ ...p, serving: 'new' })), { minLength: 1, maxLength: 2 })),
     oldKeyAlive: fc.option(fc.boolean()),
+    oldValue: fc.constantFrom('held', 'gone', 'unknown'),
     currentKeyId: fc.option(fc.constant('k1')),
     application: fc.array(result, { maxLength: 2 }),
     drain: fc.record({
@@ -77,6 +78,7 @@ const base = fc.record({
   rotation: fc.record({
     id: fc.constant('r1'), credential: fc.constant('prod-api'), kind: fc.constantFrom(...ROTATION_KINDS), path: fc.constantFrom(...PATHS),
     state: fc.constantFrom(...OPEN_STATES), reason: fc.constant('x'),
+    abortAsked: fc.option(fc.constant({ who: 'cli:alice@host', why: 'wrong scopes' })),
   }),
   plan: fc.constant(PLAN), notes, now: fc.constant(NOW), inStateMs: fc.constantFrom(0, 70_000, 700_000), oldKey: fc.option(key), newKey: fc.option(key),
   debts: fc.nat(2).chain((open) => fc.record({ open: fc.constant(open), payable: fc.nat(open), oldestMs: fc.constant(0), lastError: fc.option(fc.constant('denied')) })),

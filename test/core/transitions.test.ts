@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, rowFor } from '../../src/core/decide.ts';
+import { whyNoAbort } from '../../src/core/abort.ts';
 import { TRANSITIONS } from '../../src/core/transitions/index.ts';
 import { PATHS, TERMINAL_STATES, type RotationState } from '../../src/core/vocabulary.ts';
 import { anyFacts, OPEN_STATES } from './facts-arbitrary.ts';
@@ -90,6 +91,31 @@ describe('what decide never does, whatever the facts', () => {
     never((d) => d.kind === 'go' && ['done', 'aborted', 'rolled_back'].includes(d.to), (f) => f.debts.open > 0 && ['revoking', 'aborting', 'rolling_back'].includes(f.rotation.state));
   });
 
+  test('gives up, on a person\'s word, what has no way back or what nobody asked for', () => {
+    never((d) => GIVES_UP.includes(d.reason), (f) => f.rotation.abortAsked === null || whyNoAbort({ ...f.rotation, oldKey: f.oldKey }) !== null);
+  });
+
+  test('condemns the new key, or calls it aborted, while stores may serve it', () => {
+    for (const state of SERVING) always(state, (d) => d.condemn !== 'new' && !(d.kind === 'go' && ['aborting', 'aborted'].includes(d.to)));
+  });
+
+  test('goes on as if nobody had asked: an abort is carried out, refused, or waits for proof that the way back is open', () => {
+    const answers = ['requested', 'preflight', 'blocked', 'staged', 'verified', 'draining', 'revoking', 'reporting'] as const;
+    for (const state of answers) always(state, (d) => d.reason.startsWith('abort'), (f) => ({ ...asking(f), rotation: { ...asking(f).rotation, path: 'displace' } }));
+    for (const state of ['promoting', 'confirmed'] as const) {
+      always(state, (d) => d.reason.startsWith('abort') || (d.kind === 'go' && d.to === 'rolling_back'), (f) => ({ ...asking(f), oldValue: f.oldValue ?? 'held' }), (f) => f.oldValue !== 'unknown');
+    }
+  });
+
+  test('mints for a rotation that a person wants to give up, unless that was refused', () => {
+    always('creating', (d) => d.kind !== 'effect' || d.effect !== 'mint', asking);
+  });
+
+  test('turns back from draining without proof that the old key lives and that a store still holds its value', () => {
+    always('draining', (d, f) => !(d.kind === 'go' && d.to === 'rolling_back') || (f.oldKeyAlive === true && f.oldValue === 'held' && f.rotation.abortAsked !== null));
+    always('draining', (d) => d.condemn !== 'old', (f) => ({ ...asking(f), oldKeyAlive: true, oldValue: 'held', rotation: { ...asking(f).rotation, path: 'displace' } }));
+  });
+
   test('holds an emergency back for a pause, a window or a preflight', () => {
     fc.assert(
       fc.property(anyFacts, (f) => {
@@ -102,7 +128,18 @@ describe('what decide never does, whatever the facts', () => {
   });
 });
 
+const SERVING = ['promoting', 'confirmed', 'draining'] as const;
+const GIVES_UP = ['abort', 'abort_tried', 'abort_unminted', 'abort_found', 'abort_unseen'];
+
 type Facts = Parameters<typeof decide>[0];
+
+const asking = (f: Facts): Facts => ({ ...f, rotation: { ...f.rotation, abortAsked: { who: 'cli:alice@host', why: 'wrong scopes' } } });
+
+/** Holds for whatever facts in one state, as `shaped` makes them. */
+function always(state: RotationState, holds: (decision: ReturnType<typeof decide>, facts: Facts) => boolean, shaped: (f: Facts) => Facts = (f) => f, where: (f: Facts) => boolean = () => true): void {
+  const facts = anyFacts.map((f) => shaped({ ...f, rotation: { ...f.rotation, state } })).filter(where);
+  fc.assert(fc.property(facts, (f) => holds(decide(f), f)), { numRuns: 2_000 });
+}
 
 function never(what: (decision: ReturnType<typeof decide>) => boolean, when: (facts: Facts) => boolean): void {
   fc.assert(fc.property(anyFacts.filter(when), (facts) => !what(decide(facts))), { numRuns: 2_000 });

@@ -40,7 +40,7 @@ describe('leases of a dead process', () => {
     await leased(before.ledger, rotation.id, 'dead-worker', 60 * MINUTE);
     await before.close();
     const after = await openOn(running);
-    expect(await after.ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: false });
+    expect(await after.ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: true });
     await after.close();
     await running.stop();
   });
@@ -50,6 +50,6 @@ describe('leases of a dead process', () => {
     const rotation = await created(ledger, asked(fresh('dead')));
     await leased(ledger, rotation.id, 'dead-worker', 60 * MINUTE);
     if (below.kind === 'model') below.model.freeLeases();
-    expect(await ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: false });
+    expect(await ledger.lease(rotation.id, 'next-worker', MINUTE)).toMatchObject({ worker: 'next-worker', takenOver: true });
   });
 });

@@ -24,12 +24,15 @@ export interface FakeWorker {
 }
 
 export interface FakeAnswers {
+  /** Parts of every rotation that is requested from then on. */
+  rotation: Partial<O.RotationDetail>;
   status: Partial<O.StatusView>;
   plan: readonly O.PlanEntry[];
   keys: readonly O.KeyView[];
   audit: readonly O.AuditView[];
   verifyAudit: Awaited<ReturnType<O.Operations['verifyAudit']>>;
   doctor: readonly O.Finding[];
+  settled: readonly O.SettledFinding[];
   publish: readonly O.PublishResult[];
   reload: Awaited<ReturnType<O.Operations['reload']>>;
   ready: Awaited<ReturnType<O.Health['ready']>>;
@@ -53,7 +56,7 @@ export function rotationSummary(id: string, parts: Partial<O.RotationSummary> = 
   return {
     id, credential: 'prod-api-server', issuer: 'hypermemory', kind: 'manual', path: 'displace', state: 'requested', reason: 'requested',
     message: 'Asked for.', requestedBy: 'cli:test@host', why: '', oldKey: OLD, newKey: null, createdAt: ago(0), stateSince: ago(0),
-    wakeAt: null, finishedAt: null, ...parts,
+    wakeAt: null, finishedAt: null, todo: [], ...parts,
   };
 }
 
@@ -69,7 +72,7 @@ const FIGURES: O.StatusView['figures'] = {
   deliveriesWaiting: 0, deliveriesStuck: 0, oldestDeliveryAgeMs: null, unsealedAudit: 0,
 };
 
-const summary = ({ history: _history, debts: _debts, ...rest }: O.RotationDetail): O.RotationSummary => rest;
+const summary = ({ history: _history, debts: _debts, attempts: _attempts, watches: _watches, evidence: _evidence, abortAsked: _abortAsked, ...rest }: O.RotationDetail): O.RotationSummary => rest;
 
 export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credentialStatus('prod-api-server'), credentialStatus('ci-testing', { owner: 'ci' })]): FakeWorker {
   const calls: Call[] = [];
@@ -98,7 +101,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     const existing = [...rotations.values()].find((rotation) => rotation.credential === credential && rotation.finishedAt === null);
     if (existing !== undefined) return { rotation: summary(existing), created: false };
     const id = `01JT${String(rotations.size + 1).padStart(4, '0')}${credential.toUpperCase().replaceAll(/[^A-Z]/g, '')}`;
-    rotations.set(id, { ...rotationSummary(id, { credential, kind, requestedBy: actor.who, why: actor.why, oldKey: known(credential).currentKey }), history: [], debts: [] });
+    rotations.set(id, { ...rotationSummary(id, { credential, kind, requestedBy: actor.who, why: actor.why, oldKey: known(credential).currentKey }), history: [], debts: [], attempts: [], watches: [], evidence: {}, abortAsked: null, ...answers.rotation });
     return { rotation: summary(detail(id)), created: true };
   };
 
@@ -133,7 +136,10 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     adopt: async (request, actor) => { called('adopt', request, actor); known(request.credential); return keyView({ credential: request.credential }); },
     pause: async (request, actor) => { called('pause', request, actor); },
     resume: async (request, actor) => { called('resume', request, actor); return { wasPaused: true }; },
+    abortRotation: async (id, actor) => { called('abortRotation', { id }, actor); return { rotation: summary(detail(id)), already: false, next: ['The new key is revoked.'] }; },
+    resumeRotation: async (id, actor) => { called('resumeRotation', { id }, actor); return { rotation: summary(detail(id)), already: false, next: ['It looks again now.'] }; },
     publish: async (credential, actor) => { called('publish', { credential }, actor); return answers.publish ?? [{ place: 'env', outcome: 'published', detail: 'It was empty.' }]; },
+    settle: async (ids, actor) => { called('settle', { ids }, actor); return ids.map((id) => answers.settled?.find((one) => one.id === id) ?? { id, outcome: 'settled', detail: 'it is revoked' }); },
     retryDeliveries: async (channel, actor) => { called('retryDeliveries', { channel }, actor); return { retried: 2 }; },
     reload: async (actor) => { called('reload', {}, actor); return answers.reload ?? { applied: true, problems: [] }; },
   };

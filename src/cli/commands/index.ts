@@ -16,6 +16,8 @@ import { resume } from './resume.ts';
 import { revoke } from './revoke.ts';
 import { rotate } from './rotate.ts';
 import { rotations } from './rotations.ts';
+import { rotationsAbort } from './rotations-abort.ts';
+import { rotationsResume } from './rotations-resume.ts';
 import { rotationsShow } from './rotations-show.ts';
 import { sandbox } from './sandbox.ts';
 import { status } from './status.ts';
@@ -26,6 +28,6 @@ import { validate } from './validate.ts';
 export const COMMANDS: readonly CommandSpec[] = [
   init, validate, up,
   status, plan, keys, rotations, rotationsShow, audit, auditVerify, doctor,
-  rotate, revoke, adopt, publish, pause, resume, deliveriesRetry, reload,
+  rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, deliveriesRetry, reload,
   sandbox, demo,
 ];

@@ -2,15 +2,17 @@
 import { minutes, seconds } from '../duration.ts';
 import { hazardLeftMs } from '../hazard.ts';
 import {
-  always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, someServe,
+  abortRefused, always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, someServe,
   trouble, unpaid, unpaidBecause, type Row,
 } from './row.ts';
 
 export const REVOKING: readonly Row[] = [
+  abortRefused('revoking'),
   { from: 'revoking', reason: 'revoke', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking.' },
   { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, does: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
   { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, does: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
+  abortRefused('reporting'),
   { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
 ];
 

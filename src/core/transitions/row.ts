@@ -1,3 +1,4 @@
+import { whyNoAbort } from '../abort.ts';
 import { seconds } from '../duration.ts';
 import type { Facts, NamedResult, PlaceFact, Serving } from '../facts.ts';
 import type { Path, RotationState, Severity } from '../vocabulary.ts';
@@ -7,7 +8,7 @@ export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_p
 export type Effect = (typeof EFFECTS)[number];
 
 /** What changes in the ledger alone, without leaving the state. */
-export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old'] as const;
+export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old', 'drop_abort'] as const;
 export type LedgerWrite = (typeof LEDGER_WRITES)[number];
 
 export type Does =
@@ -79,3 +80,18 @@ export const unpaid = (f: Facts): boolean => f.debts.open > 0;
 export const unpaidBecause = (f: Facts): string => (f.debts.lastError === null ? '' : ` The last try: ${f.debts.lastError}`);
 export const newKeyCondemned = (f: Facts): boolean => f.newKey !== null && ['condemned', 'revoked', 'lost'].includes(f.newKey.state);
 export const failure = (f: Facts): string => f.notes.failure?.message ?? '';
+
+/** A person asked that it be given up. Rows for that come first in each state: what is asked before a step counts in it. */
+export const asked = (f: Facts): boolean => f.rotation.abortAsked !== null;
+const noWayBack = (f: Facts): string | null => whyNoAbort({ path: f.rotation.path, state: f.rotation.state, oldKey: f.oldKey });
+export const mayAbort = (f: Facts): boolean => noWayBack(f) === null;
+export const askedText = (f: Facts): string => {
+  const { who, why } = f.rotation.abortAsked ?? { who: '', why: '' };
+  return `${who} asked to abort it${why === '' ? '' : `: ${why}`}.`;
+};
+
+/** What was asked cannot be: the rotation says so and goes on. `also` is what only the issuer or the stores can tell. */
+export const abortRefused = (from: Row['from'], also: (f: Facts) => string | null = () => null): Row => ({
+  from, reason: 'abort_refused', title: 'a person asked to abort, no way back', when: (f) => asked(f) && (noWayBack(f) ?? also(f)) !== null,
+  does: { write: 'drop_abort' }, message: (f) => `${askedText(f)} It goes on instead. ${noWayBack(f) ?? also(f)}`,
+});

@@ -2,29 +2,43 @@
 import { minutes, seconds } from '../duration.ts';
 import type { Facts } from '../facts.ts';
 import {
-  allServeNew, always, applicationRed, backoff, canGoBack, coolDownMs, coolingDown, describeRed, hooksRun, naming,
+  abortRefused, allServeNew, always, applicationRed, asked, askedText, backoff, canGoBack, coolDownMs, coolingDown, describeRed, hooksRun, naming,
   namingOthers, placeCount, someServe, told, trouble, type Row,
 } from './row.ts';
 
 const promoteLate = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.promoteMs;
 const confirmLate = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.confirmMs;
 const stuck = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.stuckMs;
+/** What only the issuer and the stores can tell of the way back. */
+const wayBackShut = (f: Facts): string | null => {
+  if (f.oldKeyAlive === false) return 'The old key is dead at the issuer; going back to it would lock applications out.';
+  return f.oldValue === 'gone' ? 'No store holds the value of the old key any more, so it cannot be published again.' : null;
+};
+const wayBackOpen = (f: Facts): boolean => asked(f) && canGoBack(f) && f.oldValue === 'held';
+const ABORT_UNPROVED = 'It waits: it cannot be proved yet that the old key lives and that a store still holds its value.';
+
 const behind = (f: Facts): boolean => someServe(f, 'old', 'ours', 'empty');
 
 export const PROMOTING: readonly Row[] = [
+  abortRefused('promoting', wayBackShut),
+  { from: 'promoting', reason: 'abort', title: 'a person asked to abort', when: wayBackOpen, does: { go: 'rolling_back' }, message: askedText },
   { from: 'promoting', reason: 'promoted', title: 'every store reads back the new key', when: allServeNew, does: { go: 'confirmed' }, message: (f) => `Every store reads back the new key (${placeCount(f)}).` },
   { from: 'promoting', reason: 'store_conflict', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
   { from: 'promoting', reason: 'promote_late', title: 'deadline passed', when: (f) => promoteLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Not every store could be promoted in time: ${namingOthers(f)} ${trouble(f)}` },
   { from: 'promoting', reason: 'held_conflict', title: 'foreign value, no way back', when: (f) => someServe(f, 'foreign'), does: { wait: backoff(minutes(1)) }, message: (f) => `Someone else changed ${naming(f, 'foreign')}, and there is no old key to go back to.`, tell: 'critical' },
   { from: 'promoting', reason: 'held_late', title: 'deadline passed, no way back', when: (f) => promoteLate(f) && !told(f, 'held_late'), does: { wait: () => seconds(1) }, message: (f) => `Stores cannot be promoted, and there is no old key to go back to: ${namingOthers(f)} ${trouble(f)}`, tell: 'critical' },
+  { from: 'promoting', reason: 'abort_unproved', title: 'a person asked to abort, way back not proved', when: asked, does: { wait: backoff(seconds(30)) }, message: (f) => `${askedText(f)} ${ABORT_UNPROVED}` },
   { from: 'promoting', reason: 'store_failing', title: 'a store failed, again later', when: coolingDown, does: { wait: coolDownMs }, message: (f) => `A store failed: ${trouble(f)}` },
   { from: 'promoting', reason: 'promoting', title: 'promote the next store', when: behind, does: { effect: 'promote' }, message: (f) => `Promoting ${naming(f, 'old', 'ours', 'empty')}.` },
   { from: 'promoting', reason: 'store_unreadable', title: 'a store cannot be read', when: always, does: { wait: backoff(seconds(30)) }, message: (f) => `Cannot read ${naming(f, 'unreadable')}.` },
 ];
 
 export const CONFIRMED: readonly Row[] = [
+  abortRefused('confirmed', wayBackShut),
+  { from: 'confirmed', reason: 'abort', title: 'a person asked to abort', when: wayBackOpen, does: { go: 'rolling_back' }, message: askedText },
   { from: 'confirmed', reason: 'changed', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
   { from: 'confirmed', reason: 'read_back_late', title: 'read back red past deadline', when: (f) => !allServeNew(f) && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Stores do not serve the new key: ${namingOthers(f)}` },
+  { from: 'confirmed', reason: 'abort_unproved', title: 'a person asked to abort, way back not proved', when: asked, does: { wait: backoff(seconds(30)) }, message: (f) => `${askedText(f)} ${ABORT_UNPROVED}` },
   { from: 'confirmed', reason: 'reading_back', title: 'read back not complete', when: (f) => !allServeNew(f), does: { wait: backoff(seconds(10)) }, message: (f) => `Waiting for stores to serve the new key: ${namingOthers(f)}` },
   { from: 'confirmed', reason: 'hooks_late', title: 'hooks fail past deadline', when: (f) => !hooksRun(f, 'promoted') && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Reload hooks failed: ${trouble(f)}` },
   { from: 'confirmed', reason: 'hook_failing', title: 'a hook failed, again later', when: (f) => !hooksRun(f, 'promoted') && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `A reload hook failed: ${trouble(f)}` },
@@ -41,6 +55,9 @@ const quietWait = (f: Facts): number => Math.max(500, Math.min(minutes(5), f.dra
 const drainDetail = (f: Facts): string => f.drain?.detail ?? '';
 
 export const DRAINING: readonly Row[] = [
+  abortRefused('draining', wayBackShut),
+  { from: 'draining', reason: 'abort', title: 'a person asked to abort, old key alive', when: (f) => wayBackOpen(f) && f.oldKeyAlive === true, does: { go: 'rolling_back' }, message: askedText },
+  { from: 'draining', reason: 'abort_unproved', title: 'a person asked to abort, way back not proved', when: asked, does: { wait: backoff(seconds(30)) }, message: (f) => `${askedText(f)} ${ABORT_UNPROVED}` },
   { from: 'draining', reason: 'overlap', title: 'overlap not over', when: (f) => (f.drain?.overlapLeftMs ?? 0) > 0, does: { wait: (f) => f.drain?.overlapLeftMs ?? 0 }, message: () => 'Old and new key both live until the overlap is over.' },
   { from: 'draining', reason: 'repair_failing', title: 'repair failed, again later', when: coolingDown, does: { wait: coolDownMs }, message: (f) => `A store could not be repaired: ${trouble(f)}` },
   { from: 'draining', reason: 'repairing', title: 'a store went back to an older key', when: behind, does: { effect: 'promote' }, message: (f) => `Repairing ${naming(f, 'old', 'ours', 'empty')}, which no longer serves the new key.` },

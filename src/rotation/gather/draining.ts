@@ -5,7 +5,7 @@ import type { IssuedKey } from '../../ports/issuer.ts';
 import { bounded, type Turn } from '../engine.ts';
 import { findValue } from '../evidence.ts';
 import type { Gatherer } from './gatherer.ts';
-import { gatherPlaces } from './serving.ts';
+import { gatherPlaces, wayBack } from './serving.ts';
 
 type Drain = NonNullable<Facts['drain']>;
 
@@ -15,6 +15,10 @@ type Drain = NonNullable<Facts['drain']>;
  * The old key is never used here.
  */
 export const gatherDraining: Gatherer = async (turn, base) => {
+  if (base.rotation.abortAsked !== null) {
+    const { reads, places } = await gatherPlaces(turn, base);
+    return { places, ...(await wayBack(turn, base, reads)) };
+  }
   const { policy } = base.plan;
   const overlapLeftMs = Math.max(0, policy.overlapMs - sinceAllServed(base));
   const asksQuiet = policy.quietMs > 0 && turn.plugins.issuer.capabilities.lastUse;

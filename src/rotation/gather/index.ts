@@ -32,8 +32,12 @@ const GATHERERS: Readonly<Record<RotationState, Gatherer>> = {
 
 export async function gather(turn: Turn): Promise<Facts> {
   const base = await gatherBase(turn);
+  if (base.rotation.abortAsked !== null && ABORT_NEEDS_NOTHING.includes(base.rotation.state)) return base;
   return { ...base, ...(await GATHERERS[base.rotation.state](turn, base)) };
 }
+
+/** Where a person's abort is decided by the ledger alone. It then works too when issuer and stores do not. */
+const ABORT_NEEDS_NOTHING: readonly RotationState[] = ['requested', 'preflight', 'blocked', 'staged', 'verified'];
 
 async function gatherBase(turn: Turn): Promise<Facts> {
   const { ledger } = turn.engine;

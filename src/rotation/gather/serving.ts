@@ -1,7 +1,7 @@
 import { describeError, isLeaseLost } from '../../core/errors.ts';
 import type { Facts, NamedResult, PlaceFact } from '../../core/facts.ts';
 import { bounded, type Turn } from '../engine.ts';
-import { knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
+import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
 import type { Gatherer } from './gatherer.ts';
 
 /** What every place of the rotation holds and serves right now. */
@@ -34,14 +34,24 @@ export async function oldKeyAlive(turn: Turn, base: Pick<Facts, 'oldKey'>): Prom
   }
 }
 
+/** Of the way back that a person asks for: is the old key alive, and is its value still at hand? */
+export async function wayBack(turn: Turn, base: Pick<Facts, 'rotation' | 'oldKey'>, reads: readonly ReadPlace[]): Promise<Pick<Facts, 'oldKeyAlive' | 'oldValue'>> {
+  if (base.rotation.abortAsked === null) return {};
+  const held = findValue(reads, base.oldKey?.fingerprint ?? null, turn.engine.fingerprint) !== null;
+  const unread = reads.some((read) => read.view === null);
+  return { oldKeyAlive: await oldKeyAlive(turn, base), oldValue: held ? 'held' : unread ? 'unknown' : 'gone' };
+}
+
 export const gatherPromoting: Gatherer = async (turn, base) => {
-  const { places } = await gatherPlaces(turn, base);
+  const { reads, places } = await gatherPlaces(turn, base);
+  if (base.rotation.abortAsked !== null) return { places, ...(await wayBack(turn, base, reads)) };
   const turningBack = places.some((p) => p.serving === 'foreign') || base.inStateMs >= base.plan.policy.deadlines.promoteMs;
   return turningBack ? { places, oldKeyAlive: await oldKeyAlive(turn, base) } : { places };
 };
 
 export const gatherConfirmed: Gatherer = async (turn, base) => {
-  const { places } = await gatherPlaces(turn, base);
+  const { reads, places } = await gatherPlaces(turn, base);
+  if (base.rotation.abortAsked !== null) return { places, ...(await wayBack(turn, base, reads)) };
   const served = places.every((p) => p.serving === 'new');
   const reloaded = base.plan.hooks.length === 0 || (base.notes.hooksRun ?? []).includes('promoted');
   const application = served && reloaded ? await checkApplications(turn, base) : [];

@@ -26,16 +26,22 @@ export class Refused extends Error {
 /** The guarded write: see `Ledger.commit`. Runs in a transaction; throws `Refused`. */
 export function commit(state: State, lease: Lease, expectState: RotationState, change: Change): Rotation {
   const before = guard(state, lease, expectState);
-  const refusal = reserve(state, before, change);
+  const refusal = unseen(lease, before, change) ?? reserve(state, before, change);
   if (refusal !== null) throw new Refused(refusal);
   const newKeyId = applyKeys(state, change);
-  const after = updateRotation(state, before.id, change, newKeyId);
+  const after = updateRotation(state, lease, before.id, change, newKeyId);
   applyBelongings(state, lease, after, change);
   letGo(state, after, change);
   if (after.state !== before.state || after.reason !== before.reason) {
     recordTransition(state, after, before.state, { worker: lease.worker, actor: actorOf(lease, after) });
   }
   return toRotation(after);
+}
+
+/** A change of state that was decided without what a person asked since is not made. */
+function unseen(lease: Lease, before: RotationRow, change: Change): Refusal | null {
+  const asked = before.abortAsked !== null && lease.rotation.abortAsked === null;
+  return asked && change.to !== undefined ? { outcome: 'asked', rotation: toRotation(before) } : null;
 }
 
 function actorOf(lease: Lease, rotation: RotationRow) {
@@ -71,7 +77,12 @@ function applyKeys(state: State, change: Change): string | undefined {
 
 type Writable = { -readonly [Column in keyof RotationRow]: RotationRow[Column] };
 
-function updateRotation(state: State, id: string, change: Change, newKeyId: string | undefined): RotationRow {
+/** A wait must not outlast what was asked while it was decided. */
+function askedMeanwhile({ rotation }: Lease, { abortAsked, resumeAsked }: RotationRow): boolean {
+  return (abortAsked !== null && rotation.abortAsked === null) || (resumeAsked !== null && rotation.resumeAsked === null);
+}
+
+function updateRotation(state: State, lease: Lease, id: string, change: Change, newKeyId: string | undefined): RotationRow {
   const row = state.rotations.get(id);
   if (row === undefined) throw new Error(`rotation ${id} is gone`);
   const [now, to] = [state.now(), change.to ?? row.state];
@@ -82,10 +93,12 @@ function updateRotation(state: State, id: string, change: Change, newKeyId: stri
   if (change.notes !== undefined) next.notes = frozenCopy(change.notes);
   if (change.oldKeyId !== undefined) next.oldKeyId = change.oldKeyId;
   if (change.newKeyId !== undefined || newKeyId !== undefined) next.newKeyId = change.newKeyId ?? newKeyId ?? null;
-  if (change.wakeInMs !== undefined) next.wakeAt = change.wakeInMs === null ? null : now + change.wakeInMs;
+  if (change.wakeInMs !== undefined) next.wakeAt = change.wakeInMs === null ? null : now + (askedMeanwhile(lease, row) ? 0 : change.wakeInMs);
+  if (change.abortAnswered === true) next.abortAsked = null;
+  if (change.resumeAnswered === true) next.resumeAsked = null;
   // It begins anew when its cause clears, and must then be paced again.
   if (to === 'blocked') next.pacedAt = null;
-  if (isTerminal(to)) Object.assign(next, { finishedAt: now, wakeAt: null, ...NO_LEASE });
+  if (isTerminal(to)) Object.assign(next, { finishedAt: now, wakeAt: null, abortAsked: null, resumeAsked: null, ...NO_LEASE });
   return state.rotations.put(next);
 }
 

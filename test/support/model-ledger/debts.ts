@@ -25,10 +25,26 @@ export function debtMethods(state: State) {
       return inOrder(payable, (row) => row.nextTryAt, (row) => row.id).slice(0, limit).map((row) => row.id);
     },
     addDebt: (debt: NewDebt, actor: Actor) => orNull(insertDebt(state, debt, actor) ?? undefined),
+    addOrphan: (debt: NewDebt, actor: Actor) => {
+      const key = state.by.keyAtIssuer.one(words(debt.issuer, debt.issuerKeyId));
+      if (key !== undefined && ['staged', 'current', 'draining'].includes(key.state)) return null;
+      return orNull(insertDebt(state, debt, actor) ?? undefined);
+    },
+    hurryDebt: (id: string, actor: Actor) => hurry(state, id, actor),
     leaseDebt: (...asked: Parameters<Ledger['leaseDebt']>) => orNull(leaseDebt(state, ...asked)),
     settleDebt: (...told: Parameters<Ledger['settleDebt']>) => settle(state, ...told),
     postponeDebt: (...told: Parameters<Ledger['postponeDebt']>) => postpone(state, ...told),
   };
+}
+
+/** Only what waits after a failure: a debt that was never tried waits out a former holder. */
+function hurry(state: State, id: string, actor: Actor): boolean {
+  const row = state.debts.get(id);
+  if (row === undefined || row.settledAt !== null || !leaseFree(state, row) || (row.attempts === 0 && row.nextTryAt > state.now())) return false;
+  state.debts.put({ ...row, nextTryAt: Math.min(row.nextTryAt, state.now()) });
+  const { credential, rotationId, issuer, issuerKeyId, cause } = row;
+  appendAudit(state, { type: 'debt.hurried', actor, credential, rotationId, keyId: null, detail: { debt: id, issuer, issuerKeyId, cause } });
+  return true;
 }
 
 function orNull(row: DebtRow | undefined): RevocationDebt | null {

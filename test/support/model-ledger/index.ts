@@ -7,6 +7,7 @@
 import { deriveKey, Secret } from '../../../src/core/secret.ts';
 import { GENESIS, chainHead } from '../../../src/ledger/chain.ts';
 import type { CommitOutcome, Ledger } from '../../../src/ports/ledger.ts';
+import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import { Refused } from './commit.ts';
 import { credentialMethods } from './credentials.ts';
@@ -81,6 +82,7 @@ function composed(state: State, key: Buffer, installation: string): Ledger {
       ...credentialMethods(state),
       ...keyMethods(state),
       ...rotations,
+      ...askMethods(state),
       ...debtMethods(state),
       ...watchMethods(state),
       ...pauseMethods(state),
@@ -116,7 +118,8 @@ function transactions<M extends Methods>(journal: Journal, methods: M): Async<M>
 
 function freeLeases({ journal, rotations, debts, deliveries }: State): void {
   journal.run(() => {
-    for (const row of rotations.all()) rotations.put({ ...row, ...NO_LEASE });
+    // Rotations keep the name of who held them, so that the next lease is known to be taken over.
+    for (const row of rotations.all()) rotations.put({ ...row, leaseUntil: null });
     for (const row of debts.all()) debts.put({ ...row, ...NO_LEASE });
     for (const row of deliveries.all()) deliveries.put({ ...row, ...NO_LEASE });
   });

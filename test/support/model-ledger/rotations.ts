@@ -6,6 +6,7 @@ import { request } from './request.ts';
 import { inOrder, pageOf, toRotation, toTransition } from './rows.ts';
 import { leaseFree, type State } from './state.ts';
 import { NO_LEASE, type RotationRow } from './tables.ts';
+import { recordRemark } from './transitions.ts';
 
 const ID_OR_PREFIX = /^[0-9A-Z]{1,26}$/;
 const MAX_HISTORY = 10_000;
@@ -61,7 +62,12 @@ function lease(state: State, rotationId: string, worker: string, ttlMs: number):
   const free = state.rotations.get(rotationId);
   if (free === undefined || free.finishedAt !== null || !leaseFree(state, free)) return null;
   const [epoch, leaseUntil] = [free.epoch + 1, state.now() + ttlMs];
-  const rotation = toRotation(state.rotations.put({ ...free, epoch, worker, leaseUntil }));
+  const row = state.rotations.put({ ...free, epoch, worker, leaseUntil });
+  if (free.worker !== null) {
+    const by = { worker, actor: { who: `worker:${worker}`, why: `${free.worker} did not give its lease back` } };
+    recordRemark(state, row, { reason: 'taken_over', message: `Worker ${worker} took over from ${free.worker}, epoch ${free.epoch} → ${epoch}.`, by });
+  }
+  const rotation = toRotation(row);
   return { rotation, epoch, worker, expiresAt: new Date(leaseUntil), takenOver: free.worker !== null };
 }
 

@@ -64,6 +64,8 @@ export interface RotationRow extends LeaseColumns {
   readonly wakeAt: number | null;
   readonly finishedAt: number | null;
   readonly pacedAt: number | null;
+  readonly abortAsked: Actor | null;
+  readonly resumeAsked: Actor | null;
 }
 
 export interface TransitionRow {
