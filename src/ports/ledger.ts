@@ -2,6 +2,7 @@
  * The ledger is the truth. Every change of a rotation goes through `commit`, one transaction that names the expected
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
+import type { Anchor } from '../core/anchor.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type {
   Actor,
@@ -209,7 +210,7 @@ export interface AuditVerdict {
   readonly ok: boolean;
   readonly events: number;
   readonly sealed: number;
-  /** Hash of the newest sealed event, to be kept elsewhere as an anchor. */
+  /** Hash of the newest sealed event; `<sealed>:<head>` is the anchor to be kept elsewhere. */
   readonly head: string | null;
   /** The first event that does not verify. */
   readonly firstBad: { readonly seq: number; readonly why: string } | null;
@@ -299,7 +300,10 @@ export interface Ledger {
   audit(entry: AuditEntry): Promise<void>;
   /** Chains committed events that have no hash yet; one sealer at a time. Answers how many. */
   seal(limit: number): Promise<number>;
-  verifyAudit(): Promise<AuditVerdict>;
+  /** The chain's recorded end; null before anything is sealed. Throws AUDIT_BROKEN when that record is missing or was changed. */
+  auditHead(): Promise<Anchor | null>;
+  /** Follows the whole chain; anchors that were kept elsewhere show what was cut off or replaced with its record. */
+  verifyAudit(anchors?: readonly Anchor[]): Promise<AuditVerdict>;
   auditEvents(filter: { readonly credential?: string }, page: Page): Promise<readonly AuditEvent[]>;
 
   // outbox

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { RUNTIMES, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
+import { entry, tamper, written } from './audit-chain.ts';
 import { ACTOR, asked, created, twoWorkers } from './fixtures.ts';
-
-const entry = (n: number, credential: string | null = null) => ({ type: 'test', actor: ACTOR, credential, rotationId: null, keyId: null, detail: { n, z: { b: 1, a: [2, null] } } });
 
 describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   let open: OpenRuntime;
@@ -15,24 +14,12 @@ describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   });
   afterAll(() => open.close());
   beforeEach(async () => {
-    await tamper('truncate keyturn.audit', `insert into keyturn.meta values ('audit.head', '${start}') on conflict (key) do update set value = excluded.value`);
+    await tamper(open.pool, 'truncate keyturn.audit', `insert into keyturn.meta values ('audit.head', '${start}') on conflict (key) do update set value = excluded.value`);
   });
-
-  async function written(count: number): Promise<void> {
-    for (let n = 1; n <= count; n += 1) await open.ledger.audit(entry(n));
-    while ((await open.ledger.seal(4)) > 0);
-  }
-
-  /** What somebody with the database's password, but not the root key, could do. */
-  async function tamper(...statements: readonly string[]): Promise<void> {
-    await open.pool.query('alter table keyturn.audit disable trigger user');
-    for (const statement of statements) await open.pool.query(statement);
-    await open.pool.query('alter table keyturn.audit enable trigger user');
-  }
 
   test('events are chained in batches and verify', async () => {
     expect(await open.ledger.verifyAudit()).toEqual({ ok: true, events: 0, sealed: 0, head: null, firstBad: null });
-    await written(9);
+    await written(open.ledger, 1, 9);
     await open.ledger.audit(entry(10));
     const verdict = await open.ledger.verifyAudit();
     expect(verdict).toMatchObject({ ok: true, events: 10, sealed: 9, firstBad: null });
@@ -40,7 +27,7 @@ describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   });
 
   test('people see places in the chain; what is not sealed yet follows its end', async () => {
-    await written(3);
+    await written(open.ledger, 1, 3);
     await open.ledger.audit(entry(4, 'c'));
     await open.ledger.audit(entry(5));
     const events = await open.ledger.auditEvents({}, { limit: 10 });
@@ -53,40 +40,11 @@ describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   });
 
   test('nobody changes or removes a row by mistake', async () => {
-    await written(2);
+    await written(open.ledger, 1, 2);
     await open.ledger.audit(entry(3));
     for (const statement of ["update keyturn.audit set type = 'x'", 'delete from keyturn.audit', 'truncate keyturn.audit', 'update keyturn.audit set pos = 9, hash = null where pos is null']) {
       await expect(open.pool.query(statement)).rejects.toThrow('append-only');
     }
-  });
-
-  test.each([
-    ['a changed word', ["update keyturn.audit set detail = '{}' where pos = 3"], 3, 'changed'],
-    ['a changed time', ["update keyturn.audit set at = at + interval '1 ms' where pos = 2"], 2, 'changed'],
-    ['a removed event', ['delete from keyturn.audit where pos = 4'], 4, 'removed'],
-    ['the first removed', ['delete from keyturn.audit where pos = 1'], 1, 'removed'],
-    ['two swapped', ['update keyturn.audit set pos = -1 where pos = 2', 'update keyturn.audit set pos = 2 where pos = 3', 'update keyturn.audit set pos = 3 where pos = -1'], 2, 'moved'],
-    ['a removed tail', ['delete from keyturn.audit where pos > 5'], 6, 'last 3 events were removed'],
-    ['everything removed', ['delete from keyturn.audit'], 1, 'last 8 events'],
-    ['a tail removed with its record', ['delete from keyturn.audit where pos > 5', "update keyturn.meta set value = jsonb_set(value, '{pos}', '5') where key = 'audit.head'"], 6, 'record'],
-    ['the record removed', ["delete from keyturn.meta where key = 'audit.head'"], 9, 'record'],
-    ['one spliced in', ['update keyturn.audit set pos = pos + 100 where pos > 4', "insert into keyturn.audit (at, type, actor, detail, pos, hash) select at, 'forged', actor, detail, 5, hash from keyturn.audit where pos = 4", 'update keyturn.audit set pos = pos - 99 where pos > 100'], 5, 'inserted'],
-    ['one appended', ["insert into keyturn.audit (at, type, actor, detail, pos, hash) select at, 'forged', actor, detail, 9, hash from keyturn.audit where pos = 8"], 9, ''],
-    ['a hash taken away', ['update keyturn.audit set hash = null where pos = 7'], 7, 'no hash'],
-  ])('%s is seen, and the first bad event named', async (_what, statements, seq, why) => {
-    await written(8);
-    await tamper(...statements);
-    const verdict = await open.ledger.verifyAudit();
-    expect(verdict.ok).toBe(false);
-    expect(verdict.firstBad?.seq).toBe(seq);
-    expect(verdict.firstBad?.why).toContain(why);
-  });
-
-  test('a sealer refuses to go on from a record that was changed', async () => {
-    await written(2);
-    await open.pool.query("update keyturn.meta set value = jsonb_set(value, '{pos}', '0') where key = 'audit.head'");
-    await open.ledger.audit(entry(3));
-    await expect(open.ledger.seal(10)).rejects.toMatchObject({ code: 'AUDIT_BROKEN' });
   });
 
   test('many sealers and writers at once make one chain with everything in it', async () => {
@@ -104,7 +62,7 @@ describe.each(RUNTIMES)('the audit log on $name', (runtime) => {
   outOfTurn?.('an event that commits after later ones were sealed follows them, and is not lost', async () => {
     const slow = await open.pool.connect();
     await slow.query('begin');
-    await slow.query("insert into keyturn.audit (at, type, actor, detail) values (keyturn.now(), 'slow', '{}', '{}')");
+    await slow.query("insert into keyturn.audit (at, type, actor, detail) values (date_trunc('milliseconds', keyturn.now()), 'slow', '{}', '{}')");
     await open.ledger.audit(entry(1));
     expect(await open.ledger.seal(10)).toBe(1);
     await slow.query('commit');
