@@ -3,6 +3,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import { sql } from 'kysely';
 import { auditMethods } from './audit.ts';
 import { credentialMethods } from './credentials.ts';
+import { daily } from './daily.ts';
 import { debtMethods } from './debts.ts';
 import { ledgerError } from './failures.ts';
 import { figures } from './figures.ts';
@@ -40,6 +41,7 @@ export function composeLedger({ kind, db, rootKey, installation, sync, close }: 
     now: () => now(db),
     installation: async () => installation,
     figures: () => figures(db),
+    daily: (spanMs) => daily(db, spanMs),
     ping: async () => void (await sql`select 1`.execute(db)),
     sync,
     close,

@@ -228,6 +228,20 @@ export interface LedgerFigures {
   readonly unsealedAudit: number;
 }
 
+/** What the daily summary tells. */
+export interface DailyFigures extends Pick<LedgerFigures, 'openDebts' | 'oldestDebtAgeMs' | 'deliveriesStuck'> {
+  /** When the first audit event was written; null before that. */
+  readonly begunAt: Date | null;
+  /** Rotations that ended within the span. */
+  readonly done: number;
+  readonly aborted: number;
+  readonly rolledBack: number;
+  /** Credentials whose rotation is blocked now. */
+  readonly blocked: readonly string[];
+  /** Declared credentials that fall due within the span from now, soonest first. */
+  readonly due: readonly string[];
+}
+
 export interface Page {
   readonly limit: number;
   readonly before?: string;
@@ -319,6 +333,8 @@ export interface Ledger {
   retryStuck(channel?: string): Promise<number>;
 
   figures(): Promise<LedgerFigures>;
+  /** Figures of the last and the next `spanMs`. */
+  daily(spanMs: number): Promise<DailyFigures>;
   /** Throws LEDGER_UNREACHABLE. */
   ping(): Promise<void>;
   /** Embedded: makes everything acknowledged so far survive a power cut. PostgreSQL: does so by itself. */
