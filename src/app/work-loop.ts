@@ -22,6 +22,7 @@ export function createWork(context: Working): Work {
   let summarised: string | null = null;
   return {
     async sweep(signal) {
+      await ledger.ping();
       await sweep(engine, signal);
       await wakeOutbox(context);
     },
@@ -58,6 +59,7 @@ async function wakeOutbox({ ledger, engine }: Working): Promise<void> {
 }
 
 async function takeInventories(context: Working, signal: AbortSignal): Promise<void> {
+  await context.ledger.ping();
   const records = (await context.ledger.credentials()).filter((record) => record.declared);
   for (const of of Map.groupBy(records, (record) => JSON.stringify(record.plan.issuer)).values()) {
     await quietly(context, { issuer: of[0]?.issuer }, () => inventory(context.engine, of, signal));

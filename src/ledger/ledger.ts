@@ -12,6 +12,7 @@ import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
 import { sealMethods } from './seal.ts';
+import { fenced, requireKnownSchema } from './schema-fence.ts';
 import type { Db } from './sql.ts';
 import { NOW } from './sql.ts';
 import { watchMethods } from './watches.ts';
@@ -27,7 +28,7 @@ export interface LedgerParts {
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
 export function composeLedger({ kind, db, rootKey, installation, sync, close }: LedgerParts): Ledger {
-  return translated({
+  const ledger: Ledger = {
     kind,
     ...credentialMethods(db),
     ...keyMethods(db),
@@ -42,10 +43,11 @@ export function composeLedger({ kind, db, rootKey, installation, sync, close }: 
     installation: async () => installation,
     figures: () => figures(db),
     daily: (spanMs) => daily(db, spanMs),
-    ping: async () => void (await sql`select 1`.execute(db)),
+    ping: () => requireKnownSchema(db),
     sync,
     close,
-  });
+  };
+  return translated(fenced(ledger, db));
 }
 
 async function now(db: Db): Promise<Date> {

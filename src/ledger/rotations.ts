@@ -4,6 +4,7 @@ import type { Lease, Ledger, Rotation } from '../ports/ledger.ts';
 import { commit, leaseLost } from './commit.ts';
 import { request } from './request.ts';
 import { toRotation, toTransition } from './rows.ts';
+import { SCHEMA_KNOWN, requireKnownSchema } from './schema-fence.ts';
 import { LEASE_FREE, NOW, bounded, nowPlus, type Db } from './sql.ts';
 
 type RotationMethods =
@@ -63,7 +64,7 @@ async function lease(db: Db, rotationId: string, worker: string, ttlMs: number):
   const { rows } = await sql<Parameters<typeof toRotation>[0] & { taken_over: boolean; lease_until: Date }>`
     with free as (
       select id, worker from keyturn.rotations
-      where id = ${rotationId} and finished_at is null and ${LEASE_FREE} for update
+      where id = ${rotationId} and finished_at is null and ${LEASE_FREE} and ${SCHEMA_KNOWN} for update
     )
     update keyturn.rotations r set epoch = r.epoch + 1, worker = ${worker}, lease_until = ${nowPlus(ttlMs)}
     from free where r.id = free.id
@@ -75,8 +76,11 @@ async function lease(db: Db, rotationId: string, worker: string, ttlMs: number):
 
 async function renew(db: Db, held: Lease, ttlMs: number): Promise<Lease> {
   const query = holding(db.updateTable('rotations').set({ lease_until: nowPlus(ttlMs) }), held);
-  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).returningAll().executeTakeFirst();
-  if (row === undefined || row.lease_until === null) throw leaseLost(held);
+  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).where(SCHEMA_KNOWN).returningAll().executeTakeFirst();
+  if (row === undefined || row.lease_until === null) {
+    await requireKnownSchema(db);
+    throw leaseLost(held);
+  }
   return { ...held, rotation: toRotation(row), expiresAt: row.lease_until };
 }
 

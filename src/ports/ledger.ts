@@ -335,7 +335,7 @@ export interface Ledger {
   figures(): Promise<LedgerFigures>;
   /** Figures of the last and the next `spanMs`. */
   daily(spanMs: number): Promise<DailyFigures>;
-  /** Throws LEDGER_UNREACHABLE. */
+  /** That it answers, and that no newer Keyturn has migrated it meanwhile. Throws LEDGER_UNREACHABLE, LEDGER_NEWER; so does every write. */
   ping(): Promise<void>;
   /** Embedded: makes everything acknowledged so far survive a power cut. PostgreSQL: does so by itself. */
   sync(): Promise<void>;
