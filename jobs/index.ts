@@ -2,6 +2,7 @@
 import type { Intervals, Work } from '../src/app/work.ts';
 import type { JobDefinition } from '../src/ports/queue.ts';
 import { advance, advanceEmergency } from './advance.ts';
+import { dailySummary } from './daily-summary.ts';
 import { deliver } from './deliver.ts';
 import { dueSweep } from './due-sweep.ts';
 import { inventory } from './inventory.ts';
@@ -17,5 +18,8 @@ export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDe
     everyMs: job.everyMs(intervals),
     run: (payload, signal) => job.handle(work, job.payload.parse(payload), signal),
   });
-  return [define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit)];
+  return [
+    define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit),
+    define(dailySummary),
+  ];
 }

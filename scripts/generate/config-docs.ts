@@ -36,7 +36,7 @@ type Fields = Readonly<Record<string, JsonSchema>>;
 
 export function renderConfigDocs(): string {
   const sections = Object.entries(fieldsOf(configJsonSchema()));
-  return [INTRODUCTION, overview(sections), ...sections.filter(([, schema]) => typeOf(schema) === 'mapping' || typeOf(schema).startsWith('list')).map(([key, schema]) => section(key, schema))].join('\n');
+  return [INTRODUCTION, overview(sections), ...sections.filter(([, schema]) => /^(mapping|list)/.test(typeOf(schema))).map(([key, schema]) => section(key, schema))].join('\n');
 }
 
 function overview(sections: readonly [string, JsonSchema][]): string {
@@ -48,7 +48,7 @@ function section(key: string, schema: JsonSchema): string {
   const named = schema.additionalProperties;
   const entry = typeof named === 'object' ? named : schema.items;
   const place = typeof named === 'object' ? `${key}.<name>` : entry === undefined ? key : `${key}[]`;
-  const kinds = branches(entry ?? schema);
+  const kinds = branches(entry ?? schema).filter((kind) => kind.properties !== undefined);
   const tables = kinds.map((kind) => {
     const type = kind.properties?.['type'];
     const heading = type?.const === undefined ? [] : [`### ${key}: ${type.const}\n`, `${type.description ?? ''}\n`];

@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import type * as O from '../app/operations.ts';
 import type { AuditVerdict } from '../ports/ledger.ts';
+import { anchorText } from '../core/anchor.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import { answerOf, shownPlace, unreachable } from './client-errors.ts';
@@ -29,7 +30,8 @@ export interface Client extends O.Operations {
 
 const one = (id: string): string => `/v1/rotations/${encodeURIComponent(id)}`;
 
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** A list is a parameter given as often as it has entries. */
+type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 type Send = (method: 'GET' | 'POST', path: string, body?: object, signal?: AbortSignal) => Promise<unknown>;
 
 /** Makes a client; connects with each request. Every method throws the KeyturnError that the worker answered, or WORKER_UNREACHABLE. */
@@ -47,7 +49,7 @@ export function connect(place: Place, options: ClientOptions = {}): Client {
     rotation: (id) => get<O.RotationDetail>(one(id)),
     events: (id, query, signal) => get<RotationEvents>(`${one(id)}/events`, { ...query }, signal),
     audit: (filter) => get<readonly O.AuditView[]>('/v1/audit', { ...filter }),
-    verifyAudit: () => get<AuditVerdict>('/v1/audit/verify'),
+    verifyAudit: (anchors = []) => get<AuditVerdict>('/v1/audit/verify', { anchor: anchors.map(anchorText) }),
     doctor: () => get<readonly O.Finding[]>('/v1/doctor'),
     rotate: (request, actor) => post<readonly O.RequestedRotation[]>('/v1/rotate', request, actor),
     revoke: (credential, actor) => post<O.RequestedRotation>('/v1/revoke', { credential }, actor),
@@ -64,8 +66,8 @@ export function connect(place: Place, options: ClientOptions = {}): Client {
 }
 
 function queryText(query: Query): string {
-  const given = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString()}`;
+  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [value].flat().map((one): [string, string] => [key, String(one)])));
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
 }
 
 function sender(place: Place, options: ClientOptions): Send {

@@ -51,7 +51,8 @@ const questions: readonly Route[] = [
     run: async ({ backend, params, query, signal }) => json(await rotationEvents(backend.operations, params.id, query, signal)),
   }),
   read('/v1/audit', s.auditFilter, 'Audit events, newest first.', ({ backend, query }) => backend.operations.audit(given(query))),
-  read('/v1/audit/verify', s.nothing, 'Whether the audit chain is whole.', ({ backend }) => backend.operations.verifyAudit()),
+  read('/v1/audit/verify', s.anchorsFilter, 'Whether the audit chain is whole, and still holds each `anchor` (`<seq>:<hash>`, repeatable).', ({ backend, query }) =>
+    backend.operations.verifyAudit(query.anchor)),
   read('/v1/doctor', s.nothing, 'Whether everything is reachable and permitted; changes nothing.', ({ backend }) => backend.operations.doctor()),
 ];
 

@@ -1,5 +1,6 @@
 /** What requests to the control API may look like: every field named, everything bounded, nothing unknown. */
 import { z } from 'zod';
+import { parseAnchor } from '../core/anchor.ts';
 
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 const line = (max: number) =>
@@ -23,6 +24,12 @@ export const oneCredential = z.strictObject({ credential: name.optional() });
 export const keysFilter = z.strictObject({ credential: name.optional(), issuer: name.optional() });
 export const rotationsFilter = z.strictObject({ credential: name.optional(), open: flag, limit: count(1000).optional() });
 export const auditFilter = z.strictObject({ credential: name.optional(), limit: count(10_000).optional() });
+const anchor = z.string().transform((text, context) => {
+  const parsed = parseAnchor(text);
+  if (parsed === null) context.addIssue({ code: 'custom', message: 'is no anchor, which is <seq>:<hash>' });
+  return parsed ?? { seq: 0, hash: '' };
+});
+export const anchorsFilter = z.strictObject({ anchor: z.union([anchor.transform((one) => [one]), z.array(anchor).max(100)]).default([]) });
 export const rotationId = z.strictObject({ id: z.string().regex(/^[0-9A-Za-z-]{1,64}$/, 'is no rotation id') });
 export const eventsFilter = z.strictObject({
   after: count(1_000_000).default(0),

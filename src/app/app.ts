@@ -1,6 +1,7 @@
 /** The composition root: configuration and environment become a running Keyturn. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { headOf, headText } from '../alerts/daily.ts';
 import { channelDefinitions, planCredentials, resolveSecret, type Config, type ConfigHolder, type Environment } from '../config/index.ts';
 import type { PluginDefinition } from '../core/plan.ts';
 import { fingerprinter } from '../core/secret.ts';
@@ -110,10 +111,10 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
     },
     async close(deadlineMs) {
       await queue.close(deadlineMs);
-      await ledger.seal(10_000).catch(() => undefined);
+      const auditHead = await headOf(ledger).then(headText, () => null);
       await Promise.allSettled([closePlugins(), channels.close()]);
       await ledger.close();
-      log.info({}, 'stopped');
+      log.info({ auditHead }, 'stopped');
     },
   };
 }

@@ -2,6 +2,7 @@
  * What the control API and the CLI can ask of a worker. The API is a thin layer over this interface, the CLI over the
  * API; every answer is plain JSON (dates as ISO strings) with no secret in it. Errors are `KeyturnError`s.
  */
+import type { Anchor } from '../core/anchor.ts';
 import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
 import type { AuditVerdict, LedgerFigures } from '../ports/ledger.ts';
 import type { LaneCounts } from '../ports/queue.ts';
@@ -229,7 +230,8 @@ export interface Questions {
   rotations(filter: { readonly credential?: string; readonly open?: boolean; readonly limit?: number }): Promise<readonly RotationSummary[]>;
   rotation(idOrPrefix: string): Promise<RotationDetail>;
   audit(filter: { readonly credential?: string; readonly limit?: number }): Promise<readonly AuditView[]>;
-  verifyAudit(): Promise<AuditVerdict>;
+  /** Holds the chain against anchors kept elsewhere too, when given. */
+  verifyAudit(anchors?: readonly Anchor[]): Promise<AuditVerdict>;
   doctor(): Promise<readonly Finding[]>;
 }
 

@@ -38,7 +38,7 @@ export function questions(context: Context): Questions {
       await everDeclared(context, filter.credential);
       return (await ledger.auditEvents(filter, { limit: limit ?? DEFAULT_LIMIT })).map(auditView);
     },
-    verifyAudit: () => ledger.verifyAudit(),
+    verifyAudit: (anchors) => ledger.verifyAudit(anchors),
     doctor: () => doctor(context),
   };
 }

@@ -1,7 +1,9 @@
 /** The worker's own work, as jobs call it. */
 import { describeError } from '../core/errors.ts';
 import type { CredentialRecord } from '../ports/ledger.ts';
+import { summarise } from '../alerts/daily.ts';
 import { deliver } from '../alerts/deliver.ts';
+import { summaryFor } from '../config/index.ts';
 import { advance } from '../rotation/advance.ts';
 import { payDebt } from '../rotation/debts.ts';
 import { sweep } from '../rotation/due.ts';
@@ -13,12 +15,14 @@ const DEBTS_A_TURN = 200;
 const SEALED_AT_ONCE = 1_000;
 
 /** The part of the context that the worker's own work needs. */
-export type Working = Pick<Context, 'engine' | 'ledger' | 'channel'>;
+export type Working = Pick<Context, 'engine' | 'ledger' | 'channel' | 'config'>;
 
 export function createWork(context: Working): Work {
   const { engine, ledger } = context;
+  let summarised: string | null = null;
   return {
     async sweep(signal) {
+      await ledger.ping();
       await sweep(engine, signal);
       await wakeOutbox(context);
     },
@@ -42,6 +46,10 @@ export function createWork(context: Working): Work {
     async sealAudit() {
       while ((await ledger.seal(SEALED_AT_ONCE)) === SEALED_AT_ONCE);
     },
+    async summarise() {
+      summarised = await summarise({ ledger, log: engine.log }, summaryFor(context.config()), summarised);
+      await wakeOutbox(context);
+    },
   };
 }
 
@@ -51,6 +59,7 @@ async function wakeOutbox({ ledger, engine }: Working): Promise<void> {
 }
 
 async function takeInventories(context: Working, signal: AbortSignal): Promise<void> {
+  await context.ledger.ping();
   const records = (await context.ledger.credentials()).filter((record) => record.declared);
   for (const of of Map.groupBy(records, (record) => JSON.stringify(record.plan.issuer)).values()) {
     await quietly(context, { issuer: of[0]?.issuer }, () => inventory(context.engine, of, signal));

@@ -8,6 +8,8 @@ export interface Work {
   inventory(signal: AbortSignal): Promise<void>;
   deliver(signal: AbortSignal): Promise<void>;
   sealAudit(): Promise<void>;
+  /** The daily summary, once its time has come. */
+  summarise(): Promise<void>;
 }
 
 /** How often the scheduled jobs run, milliseconds. */

@@ -29,6 +29,8 @@ export type Described = readonly [form: string, about: string];
 export interface Given {
   readonly args: readonly string[];
   text(option: string): string | undefined;
+  /** Of an option that may be given several times. */
+  list(option: string): readonly string[];
   flag(option: string): boolean;
 }
 

@@ -60,6 +60,7 @@ function givenOf(command: Command): Given {
   return {
     args: command.args,
     text: (name) => (typeof options[name] === 'string' ? options[name] : undefined),
+    list: (name) => (Array.isArray(options[name]) ? options[name].map(String) : []),
     flag: (name) => options[name] === true,
   };
 }

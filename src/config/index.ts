@@ -4,7 +4,7 @@ export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptio
 export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
 export { ConfigError } from './problems.ts';
 export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';
-export { channelsFor, type Subject } from './routes.ts';
+export { channelsFor, summaryFor, type Subject } from './routes.ts';
 export type { RedisConfig } from './schema/service.ts';
 export { isSecretRef, resolveSecret } from './secrets.ts';
 export { formatDuration, parseDuration } from './duration.ts';

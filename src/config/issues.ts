@@ -21,10 +21,19 @@ export function problemsOf(issue: Issue, tree: unknown): readonly Problem[] {
   const path = issue.path.filter((step) => typeof step !== 'symbol');
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, path, tree));
   if (issue.code === 'invalid_key') return [{ path, atKey: true, message: issue.issues[0]?.message ?? issue.message }];
+  const within = withinBranch(issue);
+  if (within !== null) return within.flatMap((inner) => problemsOf(inner, tree));
   const message = messageOf(issue, path, tree);
   if (valueAt(tree, path) !== undefined) return [{ path, message }];
   const expected = /\(expected .*\)$/.exec(message)?.[0] ?? '';
   return [{ path, atKey: true, message: `is missing ${expected}`.trimEnd() }];
+}
+
+/** Of a value that has the shape of one branch of a union, what is wrong inside; null where it has the shape of none. */
+function withinBranch(issue: Issue): readonly Issue[] | null {
+  if (issue.code !== 'invalid_union') return null;
+  const branch = issue.errors.find((inner) => inner.length > 0 && inner.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'));
+  return branch?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? null;
 }
 
 function unknownKey(key: string, path: Path, tree: unknown): Problem {

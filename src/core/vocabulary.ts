@@ -119,6 +119,7 @@ export const NOTICE_KINDS = [
   'debt_overdue',
   'store_drift',
   'inventory',
+  'daily_summary',
   'test',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

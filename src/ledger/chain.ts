@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
 import type { AuditEvent } from '../ports/ledger.ts';
 
+/** Where `meta` keeps the chain's end. */
+export const HEAD_KEY = 'audit.head';
 /** The hash before the first event. */
 export const GENESIS = '0'.repeat(64);
 

@@ -10,6 +10,7 @@ import { bindCurrent, setKeyStates, upsertKey } from './keys.ts';
 import { insertNotices } from './outbox.ts';
 import { releaseSlot, reserve, unlockLocations } from './reservations.ts';
 import { toRotation } from './rows.ts';
+import { SCHEMA_KNOWN, requireKnownSchema } from './schema-fence.ts';
 import { NOW, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
 import type { Tables } from './tables.ts';
 import { recordTransition } from './transitions.ts';
@@ -67,10 +68,11 @@ async function guard(tx: Tx, lease: Lease, expectState: RotationState): Promise<
   const row = await tx
     .selectFrom('rotations')
     .selectAll()
-    .select(sql<boolean>`lease_until > ${NOW}`.as('live'))
+    .select([sql<boolean>`lease_until > ${NOW}`.as('live'), SCHEMA_KNOWN.as('known')])
     .where('id', '=', lease.rotation.id)
     .forUpdate()
     .executeTakeFirst();
+  if (row?.known === false) await requireKnownSchema(tx);
   const holds = row !== undefined && row.live && row.epoch === lease.epoch && row.worker === lease.worker;
   if (!holds || row.state !== expectState) throw leaseLost(lease);
   return toRotation(row);

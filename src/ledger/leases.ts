@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Lease } from '../ports/ledger.ts';
 import { leaseLost } from './commit.ts';
 import { toRotation } from './rows.ts';
+import { SCHEMA_KNOWN, requireKnownSchema } from './schema-fence.ts';
 import { LEASE_FREE, NOW, inTransaction, nowPlus, type Db, type Tx } from './sql.ts';
 import { recordRemark } from './transitions.ts';
 
@@ -10,7 +11,7 @@ type Row = Parameters<typeof toRotation>[0];
 
 /** One statement in the usual case, where the lease was given back. */
 export async function lease(db: Db, rotationId: string, worker: string, ttlMs: number): Promise<Lease | null> {
-  const row = await taking(db, worker, ttlMs).where('id', '=', rotationId).where('finished_at', 'is', null).where('worker', 'is', null).returningAll().executeTakeFirst();
+  const row = await taking(db, worker, ttlMs).where('id', '=', rotationId).where('finished_at', 'is', null).where('worker', 'is', null).where(SCHEMA_KNOWN).returningAll().executeTakeFirst();
   if (row !== undefined) return leaseOf(row, worker, false);
   return await inTransaction(db, (tx) => takeOver(tx, rotationId, worker, ttlMs));
 }
@@ -27,7 +28,7 @@ function leaseOf(row: Row, worker: string, takenOver: boolean): Lease {
 /** Whoever held it is gone, or will find its lease lost. That becomes part of the history in the same transaction, so that no crash is missed. */
 async function takeOver(tx: Tx, rotationId: string, worker: string, ttlMs: number): Promise<Lease | null> {
   const free = tx.selectFrom('rotations').selectAll().where('id', '=', rotationId).where('finished_at', 'is', null);
-  const former = await free.where(LEASE_FREE).forUpdate().executeTakeFirst();
+  const former = await free.where(LEASE_FREE).where(SCHEMA_KNOWN).forUpdate().executeTakeFirst();
   if (former === undefined) return null;
   const row = await taking(tx, worker, ttlMs).where('id', '=', rotationId).returningAll().executeTakeFirstOrThrow();
   if (former.worker === null) return leaseOf(row, worker, false);
@@ -50,8 +51,11 @@ function takeoverText(former: Row, row: Row, worker: string): string {
 
 export async function renew(db: Db, held: Lease, ttlMs: number): Promise<Lease> {
   const query = holding(db.updateTable('rotations').set({ lease_until: nowPlus(ttlMs) }), held);
-  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).returningAll().executeTakeFirst();
-  if (row === undefined || row.lease_until === null) throw leaseLost(held);
+  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).where(SCHEMA_KNOWN).returningAll().executeTakeFirst();
+  if (row === undefined || row.lease_until === null) {
+    await requireKnownSchema(db);
+    throw leaseLost(held);
+  }
   return { ...held, rotation: toRotation(row), expiresAt: row.lease_until };
 }
 

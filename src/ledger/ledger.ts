@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import { credentialMethods } from './credentials.ts';
+import { daily } from './daily.ts';
 import { debtMethods } from './debts.ts';
 import { ledgerError } from './failures.ts';
 import { figures } from './figures.ts';
@@ -12,6 +13,7 @@ import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
 import { sealMethods } from './seal.ts';
+import { fenced, requireKnownSchema } from './schema-fence.ts';
 import type { Db } from './sql.ts';
 import { NOW } from './sql.ts';
 import { watchMethods } from './watches.ts';
@@ -27,7 +29,7 @@ export interface LedgerParts {
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
 export function composeLedger({ kind, db, rootKey, installation, sync, close }: LedgerParts): Ledger {
-  return translated({
+  const ledger: Ledger = {
     kind,
     ...credentialMethods(db),
     ...keyMethods(db),
@@ -42,10 +44,12 @@ export function composeLedger({ kind, db, rootKey, installation, sync, close }: 
     now: () => now(db),
     installation: async () => installation,
     figures: () => figures(db),
-    ping: async () => void (await sql`select 1`.execute(db)),
+    daily: (spanMs) => daily(db, spanMs),
+    ping: () => requireKnownSchema(db),
     sync,
     close,
-  });
+  };
+  return translated(fenced(ledger, db));
 }
 
 async function now(db: Db): Promise<Date> {

@@ -1,9 +1,8 @@
 import { createHmac, randomInt, timingSafeEqual } from 'node:crypto';
 import { KeyturnError } from '../core/errors.ts';
 import { deriveKey, type Secret } from '../core/secret.ts';
-import { GENESIS, chainHead } from './chain.ts';
+import { GENESIS, HEAD_KEY, chainHead } from './chain.ts';
 import { emptyLedger } from './migrate.ts';
-import { HEAD_KEY } from './seal.ts';
 import { json, type Db } from './sql.ts';
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -16,10 +15,18 @@ const INSTALLATION_LENGTH = 6;
  * installation id. Throws ROOT_KEY_MISMATCH when the ledger was begun with another root key.
  */
 export async function establish(db: Db, rootKey: Secret): Promise<string> {
-  const kept = await keepFirst(db, { [INSTALLATION]: newInstallation(), [ROOT_KEY]: checkOf(rootKey) });
+  const before = await found(db, [INSTALLATION, ROOT_KEY]);
+  const kept = ROOT_KEY in before ? before : await begin(db, rootKey);
   requireSameRoot(kept, rootKey);
-  await keepFirst(db, { [HEAD_KEY]: chainHead(deriveKey(rootKey, 'audit'), 0, GENESIS) });
   return String(kept[INSTALLATION]);
+}
+
+/** All in one statement, and the chain's start only here: whoever removes the record of its end must not get a new one with the next start. */
+async function begin(db: Db, rootKey: Secret): Promise<Readonly<Record<string, unknown>>> {
+  const values = { [INSTALLATION]: newInstallation(), [ROOT_KEY]: checkOf(rootKey), [HEAD_KEY]: chainHead(deriveKey(rootKey, 'audit'), 0, GENESIS) };
+  const rows = Object.entries(values).map(([key, value]) => ({ key, value: json(value) }));
+  await db.insertInto('meta').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+  return await found(db, [INSTALLATION, ROOT_KEY]);
 }
 
 /** The installation id of a ledger that somebody has established; writes nothing. Throws LEDGER_EMPTY, ROOT_KEY_MISMATCH. */
@@ -41,15 +48,6 @@ function checkOf(rootKey: Secret): string {
 async function found(db: Db, keys: readonly string[]): Promise<Readonly<Record<string, unknown>>> {
   const rows = await db.selectFrom('meta').select(['key', 'value']).where('key', 'in', keys).execute();
   return Object.fromEntries(rows.map((row) => [row.key, row.value]));
-}
-
-async function keepFirst(db: Db, values: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
-  const keys = Object.keys(values);
-  const before = await found(db, keys);
-  if (keys.every((key) => key in before)) return before;
-  const rows = keys.map((key) => ({ key, value: json(values[key]) }));
-  await db.insertInto('meta').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
-  return await found(db, keys);
 }
 
 function newInstallation(): string {

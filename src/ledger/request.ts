@@ -3,6 +3,7 @@ import { newId } from './ids.ts';
 import { releaseSlot, unlockLocations } from './reservations.ts';
 import { toRotation } from './rows.ts';
 import { canonical } from './chain.ts';
+import { requireKnownSchema } from './schema-fence.ts';
 import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
 import { recordTransition } from './transitions.ts';
 import { insertWatch } from './watches.ts';
@@ -13,6 +14,7 @@ const LATE_CREATE_MS = 24 * 60 * 60 * 1000;
 /** See `Ledger.request`: one open rotation a credential; an emergency ends the open one and takes its place. */
 export async function request(db: Db, asked: NewRotation): Promise<RequestOutcome> {
   return inTransaction(db, async (tx): Promise<RequestOutcome> => {
+    await requireKnownSchema(tx);
     await advisoryLock(tx, 'request', asked.credential);
     const open = await lockOpen(tx, asked.credential);
     if (open !== null) {

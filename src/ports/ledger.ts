@@ -2,6 +2,7 @@
  * The ledger is the truth. Every change of a rotation goes through `commit`, one transaction that names the expected
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
+import type { Anchor } from '../core/anchor.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type {
   Actor,
@@ -228,7 +229,7 @@ export interface AuditVerdict {
   readonly ok: boolean;
   readonly events: number;
   readonly sealed: number;
-  /** Hash of the newest sealed event, to be kept elsewhere as an anchor. */
+  /** Hash of the newest sealed event; `<sealed>:<head>` is the anchor to be kept elsewhere. */
   readonly head: string | null;
   /** The first event that does not verify. */
   readonly firstBad: { readonly seq: number; readonly why: string } | null;
@@ -244,6 +245,20 @@ export interface LedgerFigures {
   readonly deliveriesStuck: number;
   readonly oldestDeliveryAgeMs: number | null;
   readonly unsealedAudit: number;
+}
+
+/** What the daily summary tells. */
+export interface DailyFigures extends Pick<LedgerFigures, 'openDebts' | 'oldestDebtAgeMs' | 'deliveriesStuck'> {
+  /** When the first audit event was written; null before that. */
+  readonly begunAt: Date | null;
+  /** Rotations that ended within the span. */
+  readonly done: number;
+  readonly aborted: number;
+  readonly rolledBack: number;
+  /** Credentials whose rotation is blocked now. */
+  readonly blocked: readonly string[];
+  /** Declared credentials that fall due within the span from now, soonest first. */
+  readonly due: readonly string[];
 }
 
 export interface Page {
@@ -330,7 +345,10 @@ export interface Ledger {
   audit(entry: AuditEntry): Promise<void>;
   /** Chains committed events that have no hash yet; one sealer at a time. Answers how many. */
   seal(limit: number): Promise<number>;
-  verifyAudit(): Promise<AuditVerdict>;
+  /** The chain's recorded end; null before anything is sealed. Throws AUDIT_BROKEN when that record is missing or was changed. */
+  auditHead(): Promise<Anchor | null>;
+  /** Follows the whole chain; anchors that were kept elsewhere show what was cut off or replaced with its record. */
+  verifyAudit(anchors?: readonly Anchor[]): Promise<AuditVerdict>;
   auditEvents(filter: { readonly credential?: string }, page: Page): Promise<readonly AuditEvent[]>;
 
   // outbox
@@ -346,7 +364,9 @@ export interface Ledger {
   retryStuck(channel?: string): Promise<number>;
 
   figures(): Promise<LedgerFigures>;
-  /** Throws LEDGER_UNREACHABLE. */
+  /** Figures of the last and the next `spanMs`. */
+  daily(spanMs: number): Promise<DailyFigures>;
+  /** That it answers, and that no newer Keyturn has migrated it meanwhile. Throws LEDGER_UNREACHABLE, LEDGER_NEWER; so does every write. */
   ping(): Promise<void>;
   /** Embedded: makes everything acknowledged so far survive a power cut. PostgreSQL: does so by itself. */
   sync(): Promise<void>;

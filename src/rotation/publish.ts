@@ -13,9 +13,10 @@ export interface Published {
 
 /**
  * Publishes the current key to every place that is empty or serves an older key of ours. A value that the ledger does not
- * know is left alone and reported. Compare and set, as ever. Throws ROTATION_OPEN, BLOCKED.
+ * know is left alone and reported. Compare and set, as ever. Throws ROTATION_OPEN, BLOCKED, LEDGER_NEWER.
  */
 export async function publish(engine: Engine, record: CredentialRecord, actor: Actor, id: string, signal: AbortSignal): Promise<readonly Published[]> {
+  await engine.ledger.ping();
   if ((await engine.ledger.openRotation(record.name)) !== null) {
     throw new KeyturnError('ROTATION_OPEN', `A rotation of ${record.name} is open; it publishes by itself.`, { todo: 'Wait for it, then publish again if a store is still empty.' });
   }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import * as notices from '../../src/alerts/notices.ts';
+import { dailySummary } from '../../src/alerts/summary.ts';
 import { duration, listed, shortId } from '../../src/alerts/phrases.ts';
 import { NOTICE_KINDS } from '../../src/core/vocabulary.ts';
 import type { Notice } from '../../src/core/vocabulary.ts';
+import type { DailyFigures } from '../../src/ports/ledger.ts';
 
 const about = { credential: 'prod-api-server', issuer: 'hypermemory', owner: 'platform', rotationId: '01JR', kind: 'scheduled' as const };
 const oldKey = { prefix: 'hm_live_', issuerKeyId: 'key_1' };
@@ -11,6 +13,8 @@ const failed = { ...about, reason: 'check_red', message: 'The issuer answered 40
 const stopped = { ...about, reason: 'issuer_limit', message: 'HyperMemory allows 5 keys, and 5 are in use' };
 const revoked = { ...about, key: oldKey, cause: 'superseded' as const };
 const drift = { ...about, place: 'secret prod/api (eu-west-1)', expected: 'key_2', found: 'something unknown', repaired: false };
+
+const quiet: DailyFigures = { begunAt: null, done: 3, aborted: 0, rolledBack: 0, blocked: [], due: [], openDebts: 0, oldestDebtAgeMs: null, deliveriesStuck: 0 };
 
 const every: Record<string, Notice> = {
   rotationDone: notices.rotationDone({ ...about, oldKey, newKey, places: ['secret a', '/srv/.env'], tookMs: 4_200 }),
@@ -25,6 +29,9 @@ const every: Record<string, Notice> = {
   debtOverdue: notices.debtOverdue({ ...revoked, debtId: '01JB', ageMs: 7_200_000, attempts: 9, lastError: 'The issuer answers 503' }),
   storeDrift: notices.storeDrift(drift),
   inventory: notices.inventoryNotice({ issuer: 'hypermemory', problems: [{ what: 'unmanaged', key: 'alice-test', message: 'Made by hand' }] }),
+  summaryQuiet: dailySummary({ day: '2026-03-04', figures: quiet, auditHead: { seq: 12, hash: 'a'.repeat(64) } }),
+  summaryBusy: dailySummary({ day: '2026-03-05', figures: { ...quiet, done: 1, aborted: 2, rolledBack: 1, blocked: ['prod-web'], due: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], openDebts: 2, oldestDebtAgeMs: 7_200_000, deliveriesStuck: 1 }, auditHead: null }),
+  summaryBroken: dailySummary({ day: '2026-03-06', figures: quiet, auditHead: 'broken' }),
   test: notices.testNotice({ id: '1', who: 'cli:alice@host' }),
 };
 
@@ -61,6 +68,9 @@ describe('notices', () => {
       rotationHolding: 'critical',
       debtOverdue: 'critical',
       storeDrift: 'critical',
+      summaryQuiet: 'info',
+      summaryBusy: 'warning',
+      summaryBroken: 'critical',
     });
     expect(notices.storeDrift({ ...drift, repaired: true }).severity).toBe('warning');
   });
@@ -80,6 +90,24 @@ describe('notices', () => {
     expect(found('a', 'b')).toBe(found('b', 'a'));
     expect(found('a')).not.toBe(found('a', 'b'));
     expect(new Set(Object.values(every).map((notice) => notice.dedupeKey)).size).toBe(Object.keys(every).length - 2);
+  });
+
+  it('a summary says in a line what was, what comes and what needs somebody, and carries the end of the audit chain', () => {
+    expect(every['summaryQuiet']).toMatchObject({
+      title: 'Daily summary: nothing needs you',
+      happened: 'In the last 24 hours 3 rotations were done. No credential falls due in the next 24 hours.',
+      means: 'Nothing waits for a person. Keep this message: its audit head proves later that nothing was cut off the audit log.',
+      todo: [],
+      facts: { 'Audit head': `12:${'a'.repeat(64)}`, 'Keys to revoke': '0' },
+      dedupeKey: 'daily_summary:2026-03-04',
+    });
+    expect(every['summaryBusy']).toMatchObject({
+      title: 'Daily summary: 3 things need you',
+      happened: 'In the last 24 hours 1 rotation was done, 2 aborted and 1 rolled back. 7 credentials fall due in the next 24 hours: `a`, `b`, `c`, `d`, `e` and 2 more.',
+      means: 'Blocked: `prod-web`. Not revoked yet: 2 keys. Refused by a channel: 1 message.',
+      facts: { Rotations: '1 done, 2 aborted, 1 rolled back', 'Audit head': 'none yet', 'Keys to revoke': '2, the oldest for 2 hours' },
+    });
+    expect(every['summaryBroken']?.todo).toEqual([expect.stringContaining('keyturn audit verify')]);
   });
 
   it('take the steps that the cause names instead of general ones', () => {

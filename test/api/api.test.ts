@@ -15,6 +15,7 @@ import { fakeWorker, type FakeWorker } from '../support/fake-operations.ts';
 import { freePort, until } from '../support/processes.ts';
 
 const ACTOR = { who: 'cli:alice@laptop', why: 'because' };
+const HASH = 'c'.repeat(64);
 const TOKEN = new Secret('a-token-that-is-long-enough-1234');
 
 let directory: string;
@@ -123,6 +124,8 @@ describe('the typed client', () => {
     await client.rotation(id);
     await client.audit({ credential: 'prod-api-server', limit: 7 });
     await client.verifyAudit();
+    await client.verifyAudit([{ seq: 7, hash: HASH }]);
+    await client.verifyAudit([{ seq: 7, hash: HASH }, { seq: 9, hash: HASH }]);
     await client.doctor();
     await client.rotate({ owner: 'ci' }, ACTOR);
     await client.revoke('ci-testing', ACTOR);
@@ -144,7 +147,9 @@ describe('the typed client', () => {
       ['rotations', { credential: 'prod-api-server', open: true, limit: 5 }],
       ['rotation', { id }],
       ['audit', { credential: 'prod-api-server', limit: 7 }],
-      ['verifyAudit', {}],
+      ['verifyAudit', { anchors: [] }],
+      ['verifyAudit', { anchors: [{ seq: 7, hash: HASH }] }],
+      ['verifyAudit', { anchors: [{ seq: 7, hash: HASH }, { seq: 9, hash: HASH }] }],
       ['doctor', {}],
       ['rotate', { owner: 'ci' }],
       ['revoke', { credential: 'ci-testing' }],

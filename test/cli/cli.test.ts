@@ -363,6 +363,18 @@ describe('verdicts', () => {
     expect((await cli('rotations', 'resume', 'nothing')).code).toBe(5);
   });
 
+  it('audit verify prints the chain\'s end as an anchor, takes anchors back, and refuses what is none', async () => {
+    const [hash, other] = ['a'.repeat(64), 'b'.repeat(64)];
+    worker.answers.verifyAudit = { ok: true, events: 13, sealed: 12, head: hash, firstBad: null };
+    expect((await cli('audit', 'verify')).stdout).toBe(`13 events, 12 sealed, and the chain is whole. Head: 12:${hash}\n`);
+    const held = await cli('audit', 'verify', '--anchor', `12:${hash}`, '--anchor', `7:${other}`);
+    expect([held.code, held.stdout]).toEqual([0, expect.stringContaining('whole and holds all 2 anchors')]);
+    expect(worker.calls.at(-1)?.given).toEqual({ anchors: [{ seq: 12, hash }, { seq: 7, hash: other }] });
+    for (const wrong of [hash, `0:${hash}`, `12:${hash}0`, '12:', 'x']) {
+      expect(await cli('audit', 'verify', '--anchor', wrong)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--anchor takes <seq>:<hash>') });
+    }
+  });
+
   it('doctor exits with 1 for a problem, with 0 for a mere warning', async () => {
     worker.answers.doctor = [{ subject: 'store', name: 'env', level: 'warning', message: 'odd' }];
     expect((await cli('doctor')).code).toBe(0);

@@ -2,11 +2,13 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig } from '../../src/config/index.ts';
+import { ConfigError, loadConfig, summaryFor } from '../../src/config/index.ts';
 import { EXIT, ERROR_CODES } from '../../src/core/errors.ts';
 import { changed, GOOD, load, problems } from './support.ts';
 
 const windowOf = (given: string) => load(changed('{ every: 30d }', `{ every: 30d, window: ${given} }`)).config.policies['monthly']?.window;
+
+const summaryOf = (given: string) => summaryFor(load(`${GOOD}${given}`).config);
 
 const withTwin = (place: string): string => `${GOOD}  other-api:\n    issuer: hm\n    scopes: [memory:read]\n    stores: [${place}]\n`.replace('stores:\n', 'stores:\n  aws2: { type: aws-secrets-manager, region: eu-west-1 }\n');
 
@@ -47,6 +49,25 @@ describe('a configuration that is right', () => {
     expect(windowOf('{ days: mon-fri, hours: "09:00-17:00" }')).toMatchObject({ days: [1, 2, 3, 4, 5], hours: { from: 540, to: 1_020 } });
     expect(windowOf('{ days: [fri-mon, Wednesday], hours: "22:30-4:00" }')).toMatchObject({ days: [1, 3, 5, 6, 7], hours: { from: 1_350, to: 240 } });
     expect(windowOf('{ hours: 00:00-24:00 }')).toMatchObject({ days: [1, 2, 3, 4, 5, 6, 7], hours: { from: 0, to: 1_440 } });
+  });
+});
+
+describe('the daily summary', () => {
+  it('comes at 08:00 UTC to whoever gets mere news, unless set otherwise', () => {
+    expect(summaryOf('')).toEqual({ at: '08:00', timezone: 'UTC', channels: ['ops'] });
+    expect(summaryOf('routes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ at: '08:00', timezone: 'UTC', channels: [] });
+    expect(summaryOf('summary: { at: "17:30", timezone: Europe/Berlin, channels: [ops] }\nroutes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ at: '17:30', timezone: 'Europe/Berlin', channels: ['ops'] });
+    expect(summaryOf('summary: off\n').channels).toEqual([]);
+  });
+
+  it('is refused with the field that is wrong', () => {
+    expect(problems(`${GOOD}summary: { at: "25:00", timezone: Mars, channels: [opps], when: now }\n`)).toEqual([
+      expect.stringMatching(/summary\.at: is no time of day \(expected a time in quotes, such as "08:00"\)$/),
+      expect.stringMatching(/summary\.timezone: is no time zone/),
+      expect.stringMatching(/summary\.channels\[0\]: no channel "opps" is declared, did you mean "ops"\?/),
+      expect.stringMatching(/summary\.when: is no known key/),
+    ]);
+    expect(problems(`${GOOD}summary: no\n`)).toEqual([expect.stringMatching(/summary: is no summary \(expected at, timezone and channels, or off\)$/)]);
   });
 });
 

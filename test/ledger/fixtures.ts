@@ -85,3 +85,10 @@ export async function committed(ledger: Ledger, lease: Lease, expect: Rotation['
   if (outcome.outcome !== 'ok') throw new Error(`expected ok, got ${outcome.outcome}`);
   return outcome.rotation;
 }
+
+/** Two workers' ledgers: of two pools where the database is shared, of one where it is embedded. */
+export async function twoWorkers(open: OpenRuntime): Promise<{ readonly ledgers: readonly [Ledger, Ledger]; readonly close: () => Promise<void> }> {
+  if (open.running.databaseUrl === undefined) return { ledgers: [open.ledger, open.ledger], close: async () => undefined };
+  const other = await openOn(open.running);
+  return { ledgers: [open.ledger, other.ledger], close: () => other.close() };
+}

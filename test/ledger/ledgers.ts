@@ -2,7 +2,8 @@
 import type { SqlPool } from '../../src/ledger/index.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { createModelLedger, type ModelLedger } from '../support/model-ledger/index.ts';
-import { ROOT_KEY, RUNTIMES, advanceClock, openOn, openRuntime, setClock, type OpenRuntime, type Runtime } from '../support/runtimes.ts';
+import { ROOT_KEY, RUNTIMES, advanceClock, openRuntime, setClock, type OpenRuntime, type Runtime } from '../support/runtimes.ts';
+import { twoWorkers } from './fixtures.ts';
 
 export interface OpenLedger {
   readonly ledger: Ledger;
@@ -37,19 +38,13 @@ async function openSql(runtime: Runtime): Promise<OpenLedger> {
   const open = await openRuntime(runtime);
   return {
     ledger: open.ledger,
-    twoWorkers: () => twoPools(open),
+    twoWorkers: () => twoWorkers(open),
     advanceClock: (ms) => advanceClock(open.pool, ms),
     setClock: (at) => setClock(open.pool, at),
     emptyOutbox: async () => void (await open.pool.query('delete from keyturn.deliveries')),
     close: open.close,
     below: { kind: 'sql', open },
   };
-}
-
-async function twoPools(open: OpenRuntime): ReturnType<OpenLedger['twoWorkers']> {
-  if (open.running.databaseUrl === undefined) return { ledgers: [open.ledger, open.ledger], close: async () => undefined };
-  const other = await openOn(open.running);
-  return { ledgers: [open.ledger, other.ledger], close: () => other.close() };
 }
 
 /** Its clock stands still unless a test moves it. */

@@ -38,6 +38,25 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('trouble on $name', (runtime) =
     await rig.close();
   });
 
+  test('an issuer that refuses the create itself, and nothing before it, is asked again with growing pauses, not without one', async () => {
+    const rig = await openRig(runtime, around, { credentials: { 'deny-api': {} } });
+    await rig.reached('deny-api', 'done');
+    const [before, minted] = [readEnv(rig.envFile('deny-api')), await creates('deny-api')];
+    await around.sandbox.setFaults([{ name: 'denied', match: { method: 'POST', path: '/v1/api-keys' }, effect: { kind: 'status', status: 403, body: { error: 'forbidden' } } }]);
+    const struck = async (): Promise<number> => (await around.sandbox.faults())[0]?.struck ?? 0;
+    await rig.app.operations.rotate({ credentials: ['deny-api'] }, ACTOR);
+    await eventually(async () => (await struck()) >= 1, () => 'the first create to be refused');
+    const began = Date.now();
+    await eventually(async () => (await struck()) >= 4, () => 'the fourth create');
+    // One, two and four seconds.
+    expect(Date.now() - began).toBeGreaterThan(6_000);
+    expect(await rig.reached('deny-api', 'blocked')).toMatchObject({ message: expect.stringMatching(/forbidden|not allowed|refuses/i) });
+    await around.sandbox.setFaults([]);
+    await rig.reached('deny-api', 'done');
+    expect([await creates('deny-api'), (await liveOf('deny-api')).length, readEnv(rig.envFile('deny-api')) === before]).toEqual([minted + 1, 1, false]);
+    await rig.close();
+  });
+
   test('a store that fails between two stores\' promotion: past the deadline the first store gets the old key back', async () => {
     const rig = await withTwoStores(around, runtime, 'torn-api', { deadlines: { promote: '2s', verify: '3s', retry: '1h' } });
     const before = await readSecret(around.aws, rig.secretId('torn-api'));

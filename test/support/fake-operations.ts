@@ -124,7 +124,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     },
     rotation: async (id) => { called('rotation', { id }, null); return detail(id); },
     audit: async (filter) => { called('audit', filter, null); return (answers.audit ?? []).slice(0, filter.limit); },
-    verifyAudit: async () => { called('verifyAudit', {}, null); return answers.verifyAudit ?? { ok: true, events: 12, sealed: 12, head: 'ab12', firstBad: null }; },
+    verifyAudit: async (anchors = []) => { called('verifyAudit', { anchors }, null); return answers.verifyAudit ?? { ok: true, events: 12, sealed: 12, head: 'ab12', firstBad: null }; },
     doctor: async () => { called('doctor', {}, null); return answers.doctor ?? [{ subject: 'issuer', name: 'hypermemory', level: 'ok', message: 'Answers, and the admin key may list.' }]; },
     rotate: async (request, actor) => {
       called('rotate', request, actor);

@@ -1,5 +1,5 @@
 /** Before anything exists: admission, preflight, blocked. */
-import { minutes } from '../duration.ts';
+import { minutes, seconds } from '../duration.ts';
 import type { Facts } from '../facts.ts';
 import { abortRefused, always, asked, askedText, backoff, unpaid, type Row } from './row.ts';
 
@@ -18,6 +18,12 @@ const abortRows = (from: 'preflight' | 'blocked'): readonly Row[] => [
   { from, reason: 'abort_tried', title: 'a person asked to abort, a create was tried', when: (f) => asked(f) && triedToMint(f), does: { go: 'aborting' }, message: askedText },
   { from, reason: 'abort', title: 'a person asked to abort', when: asked, does: { go: 'aborted' }, message: (f) => `${askedText(f)} Nothing was created, and nothing changed.`, tell: 'info' },
 ];
+/** Preflight cannot see that the issuer refuses the create itself: without a pause it would be sent again at once, for ever. */
+const refusalLeftMs = (f: Facts): number => {
+  const { attempt } = f.notes;
+  if (attempt?.outcome !== 'refused') return 0;
+  return Math.max(0, Math.min(minutes(1), seconds(0.5) * 2 ** Math.min(20, attempt.n)) - f.inStateMs);
+};
 
 export const BEFORE: readonly Row[] = [
   { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, does: { go: 'revoking' }, condemn: 'every', message: () => 'Revocation comes first: every live key of the credential is condemned.' },
@@ -36,6 +42,7 @@ export const BEFORE: readonly Row[] = [
   { from: 'blocked', reason: 'old_key_gone', title: 'current key is gone at the issuer', when: oldKeyGone, does: { go: 'preflight' }, message: (f) => `The current key ${f.oldKey?.issuerKeyId} is gone at the issuer.` },
   { from: 'blocked', reason: 'adopted_meanwhile', title: 'a key was adopted meanwhile', when: adoptedMeanwhile, does: { go: 'preflight' }, message: () => 'A key was adopted meanwhile; it is the one to be replaced.' },
   { from: 'blocked', reason: 'still_blocked', title: 'cause remains', when: problems, does: { wait: backoff(minutes(1)) }, message: problemText },
+  { from: 'blocked', reason: 'refused_lately', title: 'issuer refused, again later', when: (f) => refusalLeftMs(f) > 0, does: { wait: refusalLeftMs }, message: (f) => f.notes.attempt?.refusal?.message ?? '' },
   { from: 'blocked', paths: ['emergency', 'replace'], reason: 'cleared_after_revoke', title: 'cause cleared, old key dead', when: revokedFirst, does: { go: 'creating' }, message: () => 'The cause has cleared.' },
   { from: 'blocked', reason: 'cleared', title: 'cause cleared', when: always, does: { go: 'preflight' }, message: () => 'The cause has cleared.' },
 ];

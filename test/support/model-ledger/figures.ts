@@ -1,4 +1,6 @@
-import type { LedgerFigures } from '../../../src/ports/ledger.ts';
+import type { RotationState } from '../../../src/core/vocabulary.ts';
+import type { DailyFigures, LedgerFigures } from '../../../src/ports/ledger.ts';
+import { inOrder } from './rows.ts';
 import type { State } from './state.ts';
 
 export function figures(state: State): LedgerFigures {
@@ -25,4 +27,18 @@ function counted(rows: readonly { readonly state: string }[]): Readonly<Record<s
 function oldestAge(state: State, rows: readonly { readonly createdAt: number }[]): number | null {
   if (rows.length === 0) return null;
   return state.now() - rows.reduce((oldest, row) => Math.min(oldest, row.createdAt), Infinity);
+}
+
+/** See `Ledger.daily`. */
+export function daily(state: State, spanMs: number): DailyFigures {
+  const now = state.now();
+  const ended = (to: RotationState): number => state.rotations.all().filter((row) => row.state === to && row.finishedAt !== null && row.finishedAt > now - spanMs).length;
+  const due = state.credentials.all().filter((row) => row.declared && row.dueAt > now && row.dueAt <= now + spanMs);
+  const { openDebts, oldestDebtAgeMs, deliveriesStuck } = figures(state);
+  const first = state.audit.all().reduce<number | null>((least, { at }) => Math.min(least ?? at, at), null);
+  return {
+    begunAt: first === null ? null : new Date(first), done: ended('done'), aborted: ended('aborted'), rolledBack: ended('rolled_back'),
+    blocked: state.rotations.all().filter((row) => row.state === 'blocked').map((row) => row.credential).sort(),
+    due: inOrder(due, (row) => row.dueAt, (row) => row.name).map((row) => row.name), openDebts, oldestDebtAgeMs, deliveriesStuck,
+  };
 }

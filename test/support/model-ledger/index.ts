@@ -12,7 +12,7 @@ import { auditMethods } from './audit.ts';
 import { Refused } from './commit.ts';
 import { credentialMethods } from './credentials.ts';
 import { debtMethods } from './debts.ts';
-import { figures } from './figures.ts';
+import { daily, figures } from './figures.ts';
 import { idMaker } from './ids.ts';
 import { keyMethods } from './keys.ts';
 import { outboxMethods } from './outbox.ts';
@@ -92,6 +92,7 @@ function composed(state: State, key: Buffer, installation: string): Ledger {
       now: () => new Date(state.now()),
       installation: () => installation,
       figures: () => figures(state),
+      daily: (spanMs: number) => daily(state, spanMs),
       ping: nothing,
       sync: nothing,
       close: nothing,

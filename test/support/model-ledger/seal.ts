@@ -10,6 +10,8 @@ const MAX_SEALED_AT_ONCE = 1000;
 export function sealMethods(state: State, key: Buffer) {
   return {
     seal: (limit: number) => seal(state, key, Math.min(limit, MAX_SEALED_AT_ONCE)),
+    auditHead: () => (state.head === null || state.head.pos === 0 ? null : { seq: state.head.pos, hash: state.head.hash }),
+    /** Anchors are for SQL's copies of old chains; the model has none. */
     verifyAudit: () => verify(state, key),
   };
 }
