@@ -81,7 +81,8 @@ async function previous(fetchStage: Fetch, options: SecretsManagerKeyOptions, si
 
 function keyIn({ SecretString: text }: GetSecretValueCommandOutput, { field }: SecretsManagerKeyOptions): string | undefined {
   if (text === undefined || text === '') return undefined;
-  if (field === undefined) return text;
+  // What an empty secret is filled with until its first key is published (docs/decisions/0006).
+  if (field === undefined) return text.trim() === '{}' ? undefined : text;
   try {
     const parsed: unknown = JSON.parse(text);
     const isObject = typeof parsed === 'object' && parsed !== null && Object.hasOwn(parsed, field);

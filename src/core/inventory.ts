@@ -16,6 +16,8 @@ export interface InventoryFacts {
   readonly listed: readonly ListedKey[];
   /** The ledger's keys of this issuer. */
   readonly known: readonly KeyRecord[];
+  /** Ids that the list had to show: in the ledger before it was asked for, and older than its lag. */
+  readonly expected: ReadonlySet<string>;
   /** Scopes declared today, by credential. */
   readonly declaredScopes: Readonly<Record<string, readonly string[]>>;
   readonly keyLimit: number | null;
@@ -64,7 +66,7 @@ function drifted(key: ListedKey, known: KeyRecord | undefined, facts: InventoryF
 
 function missing(facts: InventoryFacts, live: ReadonlySet<string>): InventoryFinding[] {
   return facts.known
-    .filter((key) => LIVE_STATES.includes(key.state) && key.state !== 'condemned' && facts.declaredScopes[key.credential] !== undefined && !live.has(key.issuerKeyId))
+    .filter((key) => facts.expected.has(key.issuerKeyId) && LIVE_STATES.includes(key.state) && key.state !== 'condemned' && facts.declaredScopes[key.credential] !== undefined && !live.has(key.issuerKeyId))
     .map((key) => ({ what: 'missing', key: key.name, message: `${key.credential}: its ${key.state} key ${key.issuerKeyId} is not listed any more; somebody revoked it without Keyturn, or the admin key is of another account.` }));
 }
 

@@ -30,6 +30,8 @@ export interface CallerOptions {
   readonly everyMs: number;
   /** Of one call, milliseconds; 5,000 unless said. */
   readonly timeoutMs?: number;
+  /** Told of each failure, without a key, and when its call began (epoch milliseconds). */
+  readonly onFailure?: (problem: string, begunAt: number) => void;
 }
 
 const NOTE = 'demo-note';
@@ -50,17 +52,20 @@ const ROUND: readonly ApiCall[] = [
 ];
 
 /** Calls begin when the ring has a key, and do not stop until `drain`. */
-export function startCaller({ ring, everyMs, timeoutMs = 5_000 }: CallerOptions): Caller {
+export function startCaller({ ring, everyMs, timeoutMs = 5_000, onFailure }: CallerOptions): Caller {
   let [requests, failures, proofs, generation] = [0, 0, 0, 0];
   let [prepared, lastFailure]: [boolean, string | null] = [false, null];
   const underWay = new Set<Promise<void>>();
 
   async function call(what: ApiCall): Promise<void> {
-    const begunIn = generation;
+    const [begunIn, begunAt] = [generation, Date.now()];
     requests += 1;
     const problem = await outcome(ring, what, timeoutMs);
-    if (problem !== null) [failures, proofs, lastFailure] = [failures + 1, 0, `${what.method} ${what.path}: ${problem}`];
-    else if (begunIn === generation) proofs += 1;
+    if (problem === null && begunIn === generation) proofs += 1;
+    if (problem !== null) {
+      [failures, proofs, lastFailure] = [failures + 1, 0, `${what.method} ${what.path}: ${problem}`];
+      onFailure?.(lastFailure, begunAt);
+    }
     prepared = true;
   }
 

@@ -43,8 +43,8 @@ export async function collect({ stage, signal }: Play, watchman: Watchman): Prom
 
 type Status = Awaited<ReturnType<Play['stage']['client']['status']>>;
 
-/** A rotation that the pause keeps from beginning has done nothing. */
-function atRest({ credentials, debts, figures }: Status): boolean {
+/** Nothing moves any more, and nobody is owed anything. A rotation that the pause keeps from beginning has done nothing. */
+export function atRest({ credentials, debts, figures }: Status): boolean {
   const busy = credentials.some(({ openRotation }) => openRotation !== null && openRotation.state !== 'requested');
   return !busy && debts.length === 0 && figures.deliveriesWaiting === 0 && figures.unsealedAudit === 0;
 }

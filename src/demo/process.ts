@@ -17,6 +17,8 @@ export interface Child {
   readonly lines: readonly string[];
   /** The first message over IPC that it sent. */
   readonly message: unknown;
+  /** How it ended, once it has. */
+  readonly gone: Promise<string>;
   kill(signal: NodeJS.Signals): void;
   /** Asks it to end, and kills it when it has not after `graceMs`. Gives how it ended. */
   stop(graceMs: number): Promise<string>;
@@ -28,10 +30,12 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** Told of each line that it writes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** `fork` for its IPC channel: by it a child learns of this process's death. */
-export function startChild({ name, module, args, env, cwd }: ChildOptions): Child {
+export function startChild({ name, module, args, env, cwd, onLine }: ChildOptions): Child {
   const child = fork(module, [...args], { cwd, env, execArgv: ['--import', besides('guard').href], silent: true });
   const lines: string[] = [];
   const state: { end: string | null; message: unknown } = { end: null, message: undefined };
@@ -41,7 +45,7 @@ export function startChild({ name, module, args, env, cwd }: ChildOptions): Chil
     child.once('error', (error) => over(error.message));
   });
   child.once('message', (message) => (state.message = message));
-  keepLines(child, lines);
+  keepLines(child, lines, onLine);
   return {
     name,
     pid: child.pid ?? 0,
@@ -49,6 +53,7 @@ export function startChild({ name, module, args, env, cwd }: ChildOptions): Chil
     get end() { return state.end; },
     lines,
     get message() { return state.message; },
+    gone: ended,
     kill: (signal) => void child.kill(signal),
     async stop(graceMs) {
       if (state.end !== null) return state.end;
@@ -64,13 +69,15 @@ export function besides(module: string): URL {
   return new URL(`./${module}${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 }
 
-function keepLines(child: ChildProcess, lines: string[]): void {
+function keepLines(child: ChildProcess, lines: string[], onLine: ChildOptions['onLine']): void {
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';
     stream?.setEncoding('utf8').on('data', (chunk: string) => {
       const parts = (rest + chunk).split('\n');
       rest = parts.pop() ?? '';
-      lines.push(...parts.map((line) => stripVTControlCharacters(line)));
+      const plain = parts.map((line) => stripVTControlCharacters(line));
+      lines.push(...plain);
+      if (onLine !== undefined) plain.forEach(onLine);
       lines.splice(0, lines.length - KEPT_LINES);
     });
   }

@@ -2,7 +2,7 @@
 import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
 import { takeInventory } from '../core/inventory.ts';
-import type { IssuedKey } from '../ports/issuer.ts';
+import type { IssuedKey, Issuer } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
 import type { Engine } from './engine.ts';
 import { driftOf, repair } from './repair.ts';
@@ -15,6 +15,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const first = records[0];
   if (first === undefined) return;
   const { issuer } = await engine.plugins(first.plan);
+  const expected = await mustBeListed(engine, issuer);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   await settleWatches(engine, issuer.name, listed, new Set(open.map((rotation) => rotation.newKeyId)));
@@ -22,11 +23,17 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
   const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
   const settled = listed.filter((key) => !minting.has(key.name));
-  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
+  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, expected, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
   const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
   await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
+}
+
+/** A key that comes into being while the list is made, or just before, may be missing from it. */
+async function mustBeListed({ ledger }: Engine, { name, capabilities }: Issuer): Promise<ReadonlySet<string>> {
+  const [now, known] = await Promise.all([ledger.now(), ledger.keysOfIssuer(name)]);
+  return new Set(known.filter((key) => key.createdAt.getTime() < now.getTime() - capabilities.listLagMs).map((key) => key.issuerKeyId));
 }
 
 function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {

@@ -58,6 +58,13 @@ describe.skipIf(!motoAvailable())('a ring on AWS Secrets Manager', () => {
     return server.keysSeen().at(-1);
   };
 
+  it('finds no key in a secret that waits for its first one, which shows as {}', async () => {
+    await create('{}');
+    await expect(ringOn().ready()).rejects.toMatchObject({ code: 'no-key' });
+    await put('one');
+    expect(await keySent()).toBe('one');
+  });
+
   it('sends the value of AWSCURRENT, and not one that is only pending', async () => {
     await create('one');
     await put('two', 'AWSPENDING');

@@ -8,7 +8,7 @@ const known = (issuerKeyId: string, more: Partial<KeyRecord> = {}): KeyRecord =>
   scopes: ['memory:write'], state: 'current', proven: true, rotationId: null, createdAt: new Date(0), revokedAt: null, ...more,
 });
 const inventory = (more: Partial<InventoryFacts>): readonly string[] =>
-  takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
+  takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], expected: new Set((more.known ?? []).map((key) => key.issuerKeyId)), ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
 
 describe('the issuer\'s list against the ledger', () => {
   test('agrees when every live key is known and as declared', () => {
@@ -25,6 +25,11 @@ describe('the issuer\'s list against the ledger', () => {
     expect(inventory({ listed: [listed('k1', 'n', { scopes: ['memory:admin'] })], known: [known('k1')] })).toEqual(['scopes:n']);
     expect(inventory({ known: [known('k1')] })).toEqual(['missing:prod-api-kt-abc123-0123456789']);
     expect(inventory({ known: [known('k1', { state: 'revoked' }), known('k2', { state: 'condemned' })] })).toEqual([]);
+  });
+
+  test('misses no key that came while the list was made, which it therefore does not show', () => {
+    expect(inventory({ known: [known('k1'), known('k2')], expected: new Set(['k2']) })).toEqual(['missing:prod-api-kt-abc123-0123456789']);
+    expect(inventory({ known: [known('k1')], expected: new Set() })).toEqual([]);
   });
 
   test('names the live key of a credential that left the configuration, and does not miss it once somebody has revoked it', () => {

@@ -1,6 +1,7 @@
 import type { CredentialPlan } from '../../src/core/plan.ts';
 import type { Actor, Notice } from '../../src/core/vocabulary.ts';
 import type { Change, Ledger, Lease, NewDebt, NewKey, NewRotation, Rotation } from '../../src/ports/ledger.ts';
+import { openOn, type OpenRuntime } from '../support/runtimes.ts';
 
 export const ACTOR: Actor = { who: 'test', why: 'because' };
 export const MINUTE = 60_000;

@@ -40,26 +40,12 @@ async function startInContainer(): Promise<string | null> {
   return url;
 }
 
-/** initdb refuses root, so root becomes the user `postgres` for both. */
 async function startLocal(): Promise<string> {
-  const binaries = postgresBinaries();
-  if (binaries === null) throw new Error('no PostgreSQL under /usr/lib/postgresql or on the path');
   const data = join(runDirectory(), 'postgres');
-  mkdirSync(data, { mode: 0o700 });
-  const asPostgres = process.getuid?.() === 0 ? ['runuser', '-u', USER, '--'] : [];
-  if (asPostgres.length > 0) chownSync(data, await idOf('-u'), await idOf('-g'));
-  const command = (program: string, ...options: string[]): [string, string[]] => {
-    const [first = '', ...rest] = [...asPostgres, join(binaries, program), ...options];
-    return [first, rest];
-  };
-  await run(...command('initdb', '-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8'));
+  const command = await initialised(data);
   const port = await freePort();
-  const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', `unix_socket_directories=${data}`];
   const log = openSync(join(runDirectory(), 'postgres.log'), 'a');
-  const child = spawn(...command('postgres', '-D', data, '-p', String(port), ...settings.flatMap((s) => ['-c', s])), {
-    stdio: ['ignore', log, log],
-    detached: true,
-  });
+  const child = spawn(...command('postgres', ...serverOptions(data, port)), { stdio: ['ignore', log, log], detached: true });
   child.unref();
   const url = urlAt('127.0.0.1', port);
   await until(() => query(url, 'select 1'), 60_000, 'PostgreSQL');
@@ -68,7 +54,31 @@ async function startLocal(): Promise<string> {
   return url;
 }
 
-function urlAt(host: string, port: number): string {
+/** What to spawn for one of PostgreSQL's programs. */
+export type PostgresCommand = (program: string, ...options: string[]) => [string, string[]];
+
+/** Makes a cluster in `data`. initdb refuses root, so root becomes the user `postgres` for all programs. */
+export async function initialised(data: string): Promise<PostgresCommand> {
+  const binaries = postgresBinaries();
+  if (binaries === null) throw new Error('no PostgreSQL under /usr/lib/postgresql or on the path');
+  mkdirSync(data, { mode: 0o700 });
+  const asPostgres = process.getuid?.() === 0 ? ['runuser', '-u', USER, '--'] : [];
+  if (asPostgres.length > 0) chownSync(data, await idOf('-u'), await idOf('-g'));
+  const command: PostgresCommand = (program, ...options) => {
+    const [first = '', ...rest] = [...asPostgres, join(binaries, program), ...options];
+    return [first, rest];
+  };
+  await run(...command('initdb', '-D', data, '-U', USER, '-A', 'trust', '--no-sync', '-E', 'UTF8'));
+  return command;
+}
+
+/** Of `postgres`, for a server on loopback. */
+export function serverOptions(data: string, port: number): string[] {
+  const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', `unix_socket_directories=${data}`];
+  return ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])];
+}
+
+export function urlAt(host: string, port: number): string {
   return `postgres://${USER}:${PASSWORD}@${host}:${port}/postgres`;
 }
 

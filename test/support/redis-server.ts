@@ -20,7 +20,7 @@ async function startLocal(): Promise<RedisServer> {
   const program = onPath('redis-server');
   if (program === null) throw new Error('redis-server is not on the path');
   const port = await freePort();
-  const child = spawn(program, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
+  const child = spawn(program, redisOptions(port), { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
@@ -34,7 +34,13 @@ async function startLocal(): Promise<RedisServer> {
   };
 }
 
-async function answers(url: string): Promise<void> {
+/** Of `redis-server`: loopback only, nothing kept. */
+export function redisOptions(port: number): string[] {
+  return ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+}
+
+/** Waits until it does. */
+export async function answers(url: string): Promise<void> {
   const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
   await until(() => client.ping(), 20_000, 'Redis');

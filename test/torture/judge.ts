@@ -164,7 +164,7 @@ export class Judge {
   #used(event: Recorded & { what: 'used' }): void {
     if (event.by !== 'application' || event.worked || event.credential === null) return;
     const death = event.key === null ? undefined : this.#deaths.get(event.key);
-    const excused = this.#gaps.has(event.credential) || this.#slept.has(event.credential) || (death !== undefined && death.why !== 'evidence') || this.#spec(event.credential).maxAgeMs != null;
+    const excused = this.#meddled.has(event.credential) || this.#gaps.has(event.credential) || this.#slept.has(event.credential) || (death !== undefined && death.why !== 'evidence') || this.#spec(event.credential).maxAgeMs != null;
     if (excused) this.applicationFailuresInGaps += 1;
     else this.#break(1, `the application of ${event.credential} was refused with ${event.key === null ? 'a key nobody knows' : this.#key(event.key).name}`);
   }

@@ -1,0 +1,136 @@
+/** The end of a run: faults end, everything comes to rest by itself, then what everybody saw is collected. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atRest } from '../../src/demo/evidence.ts';
+import { keyturn } from '../support/cli.ts';
+import { moveClock } from './chaos.ts';
+import type { Deeds } from './drive.ts';
+import type { Facts } from './facts.ts';
+import { embeddedDump, holdsKey, leakingFiles } from './leaks.ts';
+import type { Stage } from './stage.ts';
+import { servedBy } from './stores.ts';
+
+/** A lease, a doubt of a minute, a debt's lease of three minutes, and retries that back off. */
+const REST_MS = 900_000;
+const LOOK_EVERY_MS = 500;
+const STOP_MS = 15_000;
+const LIMIT_OF_ALL = 50;
+
+/** Between two moves of the clock in a quick run, and how far each goes. */
+const QUICK_LOOK_MS = 4_000;
+const QUICK_STEP_MS = 100_000;
+
+type Status = Awaited<ReturnType<ReturnType<Stage['client']>['status']>>;
+
+export interface Collected extends Facts {
+  /** How many rotations ended how, by the ledger: for the summary only. */
+  readonly rotations: Readonly<Record<string, number>>;
+}
+
+export async function collect(stage: Stage, deeds: Deeds, quick: boolean): Promise<Collected> {
+  await stage.sandbox.faults();
+  const { rest, status } = await comeToRest(stage, quick);
+  const application = await stage.drainApplication();
+  await stage.watch.stop();
+  const served = (await Promise.all(stage.declared.map((one) => servedBy(one, stage.aws, true)))).flat();
+  const [first] = stage.seats;
+  const verified = await keyturn(['audit', 'verify'], { cwd: stage.directory, env: first === undefined ? {} : stage.environment(first) });
+  const lastEnds = await Promise.all(stage.seats.map((seat) => seat.stop(STOP_MS)));
+  return {
+    credentials: stage.declared, served, application, rest, lastEnds,
+    keys: await stage.sandbox.keys(),
+    leftovers: (await readdir(join(stage.disk.directory, 'env'))).filter((name) => name.startsWith('.')),
+    bystanders: stage.bystanders, keyLimit: stage.keyLimit,
+    emergencies: stage.watch.emergencies,
+    watched: { looks: stage.watch.looks, dead: stage.watch.dead },
+    leaks: await searchLeaks(stage),
+    audit: { code: verified.code, said: verified.stdout + verified.stderr },
+    messages: messagesOf(stage, status),
+    ownEnds: stage.ownEnds.filter(({ at }) => !deeds.excuses.some(({ from, to }) => at >= from && at <= to)),
+    rotations: status?.figures.rotationsByState ?? {},
+  };
+}
+
+interface Rest {
+  readonly rest: Facts['rest'];
+  readonly status: Status | null;
+}
+
+/** Nothing new begins from now on; what has begun must end. */
+async function comeToRest(stage: Stage, quick: boolean): Promise<Rest> {
+  const [began, deadline] = [Date.now(), Date.now() + REST_MS];
+  let [status, paused, waitsFor, moveAt]: [Status | null, boolean, string, number] = [null, false, 'no worker answers', began + QUICK_LOOK_MS];
+  while (Date.now() < deadline) {
+    const seen: Status | null = await ask(stage, paused).catch((error: unknown) => {
+      waitsFor = String(error);
+      return null;
+    });
+    if (seen !== null) {
+      [status, paused] = [seen, true];
+      const lacking = await notYet(stage, seen);
+      if (lacking === null) return { status, rest: { reached: true, afterMs: Date.now() - began, waitsFor: '' } };
+      waitsFor = lacking;
+      if (quick && Date.now() > moveAt) {
+        await passTime(stage);
+        moveAt = Date.now() + QUICK_LOOK_MS;
+      }
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  return { status, rest: { reached: false, afterMs: Date.now() - began, waitsFor } };
+}
+
+async function ask(stage: Stage, paused: boolean): Promise<Status> {
+  const seat = stage.seats.find((one) => one.upSince !== null);
+  if (seat === undefined) throw new Error('no worker is up');
+  const client = stage.client(seat);
+  if (!paused) await client.pause({ scope: 'all', name: null }, { who: 'cli:kills', why: 'the run ends' });
+  return await client.status();
+}
+
+/** What is still under way, or null. */
+async function notYet(stage: Stage, status: Status): Promise<string | null> {
+  const starting = stage.seats.filter((seat) => seat.upSince === null);
+  if (starting.length > 0) return `${starting.map(({ name }) => name).join(', ')} not up`;
+  if (!atRest(status)) {
+    const open = status.credentials.flatMap(({ openRotation: r }) => (r === null || r.state === 'requested' ? [] : [`${r.id} of ${r.credential} is ${r.state} (${r.reason}: ${r.message})`]));
+    const debts = status.debts.map((debt) => `key ${debt.issuerKeyId} of ${debt.credential} is owed (${debt.cause}, ${debt.attempts} tries: ${debt.lastError})`);
+    return [...open, ...debts, `${status.figures.deliveriesWaiting} messages wait, ${status.figures.unsealedAudit} audit events are not sealed`].join('; ');
+  }
+  const living = (await stage.sandbox.keys()).filter((key) => key.status === 'active');
+  const wrong = stage.declared.map(({ name }) => ({ name, count: living.filter((key) => key.name.startsWith(`${name}-kt-`)).length })).filter(({ count }) => count !== 1);
+  return wrong.length === 0 ? null : `the ledger is at rest, but ${wrong.map(({ name, count }) => `${name} has ${count} live keys`).join(', ')}`;
+}
+
+/** No worker lives while the clock goes on, so that nobody's effect is under way. */
+async function passTime(stage: Stage): Promise<void> {
+  if (stage.postgres === null) return;
+  await Promise.all(stage.seats.map((seat) => seat.halt()));
+  await moveClock(stage, QUICK_STEP_MS);
+  for (const seat of stage.seats) seat.start();
+}
+
+function messagesOf(stage: Stage, status: Status | null): Facts['messages'] {
+  const slack = stage.slack.messages.map(({ metadata }) => (metadata as { readonly event_payload?: { readonly delivery_id?: string } } | null)?.event_payload?.delivery_id ?? '');
+  const stuck = (status?.stuckDeliveries ?? []).slice(0, LIMIT_OF_ALL);
+  const told = stage.slack.messages.map(({ text }) => text);
+  return {
+    slack, mail: stage.mail.messages.map(({ messageId }) => messageId),
+    waiting: status?.figures.deliveriesWaiting ?? 0,
+    stuck: Object.fromEntries([...Map.groupBy(stuck, ({ channel }) => channel)].map(([channel, all]) => [channel, all.length])),
+    emergenciesTold: stage.declared.map(({ name }) => name).filter((name) => told.some((text) => text.includes(name) && /emergency|revoked/i.test(text))),
+  };
+}
+
+async function searchLeaks(stage: Stage): Promise<Facts['leaks']> {
+  const dumps: Record<string, string> = {};
+  if (stage.postgres !== null) dumps['the dump of PostgreSQL'] = await stage.postgres.dump();
+  else for (const { dataDir } of stage.seats) dumps['the tables of the embedded ledger'] = await embeddedDump(dataDir);
+  const redis = await stage.redis?.dump();
+  const directories = [join(stage.directory, 'logs'), join(stage.disk.directory, 'data'), join(stage.directory, 'postgres'), ...(redis === undefined ? [] : [join(redis, '..')])];
+  return {
+    found: [...directories.flatMap(leakingFiles), ...Object.entries(dumps).filter(([, text]) => holdsKey(text)).map(([where]) => where)],
+    searched: leakingFiles(join(stage.disk.directory, 'env')).length > 0 && Object.values(dumps).every((text) => text.includes('keyturn')),
+  };
+}

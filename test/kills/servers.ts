@@ -1,0 +1,108 @@
+/** PostgreSQL and Redis of the driver's own, on local binaries, which it can stop and start again in their place. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Redis } from 'ioredis';
+import { initialised, query, serverOptions, urlAt, type PostgresCommand } from '../support/postgres-server.ts';
+import { freePort, onPath, until } from '../support/processes.ts';
+import { answers, redisOptions } from '../support/redis-server.ts';
+
+const run = promisify(execFile);
+const START_MS = 60_000;
+
+export type PostgresStop = 'fast' | 'immediate';
+
+export interface PostgresProcess {
+  readonly url: string;
+  /** `fast` ends all sessions, `immediate` is a crash: the log is replayed at the next start. Then starts it again. */
+  restart(how: PostgresStop, awayMs: number): Promise<void>;
+  /** All of it as SQL text. */
+  dump(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startPostgres(directory: string): Promise<PostgresProcess> {
+  const data = join(directory, 'postgres');
+  const command = await initialised(data);
+  const [port, log] = [await freePort(), openSync(join(directory, 'postgres.log'), 'a')];
+  const url = urlAt('127.0.0.1', port);
+  const start = async (): Promise<void> => {
+    const [program, args] = command('postgres', ...serverOptions(data, port));
+    spawn(program, args, { stdio: ['ignore', log, log], cwd: '/' });
+    await until(() => query(url, 'select 1'), START_MS, 'PostgreSQL');
+  };
+  const lastResort = (): void => spawn(...command('pg_ctl', '-D', data, 'stop', '-m', 'immediate', '-W'), { stdio: 'ignore', detached: true, cwd: '/' }).unref();
+  process.once('exit', lastResort);
+  await start();
+  return {
+    url,
+    restart: async (how, awayMs) => {
+      await stopped(command, data, how);
+      await new Promise((resolve) => setTimeout(resolve, awayMs));
+      await start();
+    },
+    dump: async () => (await run(...command('pg_dump', '--inserts', url), { maxBuffer: 2 ** 31 - 1, cwd: '/' })).stdout,
+    stop: async () => {
+      process.removeListener('exit', lastResort);
+      await stopped(command, data, 'immediate');
+      closeSync(log);
+    },
+  };
+}
+
+async function stopped(command: PostgresCommand, data: string, how: PostgresStop): Promise<void> {
+  await run(...command('pg_ctl', '-D', data, 'stop', '-w', '-m', how), { cwd: '/' });
+}
+
+export interface RedisProcess {
+  readonly url: string;
+  flush(): Promise<void>;
+  /** Killed, so that everything in it is gone; then started again. */
+  restart(awayMs: number): Promise<void>;
+  /** Writes everything it holds to a file, uncompressed, and says where. */
+  dump(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startRedisProcess(directory: string): Promise<RedisProcess> {
+  const program = onPath('redis-server');
+  if (program === null) throw new Error('redis-server is not on the path');
+  const [port, data] = [await freePort(), join(directory, 'redis')];
+  mkdirSync(data);
+  const url = `redis://127.0.0.1:${port}`;
+  let child: ChildProcess;
+  const kill = (): void => void child.kill('SIGKILL');
+  const start = async (): Promise<void> => {
+    child = spawn(program, [...redisOptions(port), '--dir', data, '--rdbcompression', 'no'], { stdio: 'ignore' });
+    await answers(url);
+  };
+  const end = async (): Promise<void> => {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    kill();
+    await gone;
+  };
+  const asked = async (...command: [string, ...string[]]): Promise<void> => {
+    const client = new Redis(url);
+    await client.call(...command).finally(() => client.disconnect());
+  };
+  process.once('exit', kill);
+  await start();
+  return {
+    url,
+    flush: () => asked('FLUSHALL'),
+    restart: async (awayMs) => {
+      await end();
+      await new Promise((resolve) => setTimeout(resolve, awayMs));
+      await start();
+    },
+    dump: async () => {
+      await asked('SAVE');
+      return join(data, 'dump.rdb');
+    },
+    stop: async () => {
+      process.removeListener('exit', kill);
+      await end();
+    },
+  };
+}
