@@ -146,7 +146,7 @@ function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
   const known = indexed.get(map);
   if (known !== undefined) return known;
   const pairs = map.items.flatMap((pair): [string, Pair][] => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : []));
-  const made = new Map(pairs.reverse());
+  const made = new Map(pairs.toReversed());
   indexed.set(map, made);
   return made;
 }

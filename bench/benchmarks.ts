@@ -1,0 +1,8 @@
+/** Every benchmark, in the order in which they run. */
+import type { Benchmark } from './benchmark.ts';
+import { overhead } from './overhead.ts';
+import { rotation } from './rotation.ts';
+import { sweep } from './sweep.ts';
+import { throughput } from './throughput.ts';
+
+export const BENCHMARKS: readonly Benchmark[] = [rotation, overhead, sweep, throughput];
