@@ -21,12 +21,13 @@ export interface Row {
   readonly figures: Readonly<Record<string, Figure>>;
 }
 
-/** A case that this machine cannot run. */
+/** A case without figures: this machine lacks something for it, or it failed. */
 export interface Skip {
   readonly case: string;
   readonly runtime: RuntimeName | null;
-  /** As in `redis-server`. */
-  readonly missing: string;
+  /** As in `redis-server is not on this machine`. */
+  readonly why: string;
+  readonly failed: boolean;
 }
 
 export type Unit = 'ms' | 's' | '×' | '/s' | 'MiB' | '';
@@ -89,8 +90,13 @@ function fits(goal: Goal, row: Row): boolean {
   return runtime && (goal.cases === undefined || row.case.includes(goal.cases));
 }
 
+/** For a program or a file that is not there. */
+export function lacking(label: string, runtime: RuntimeName | null, missing: string): Skip {
+  return { case: label, runtime, why: `${missing} is not on this machine`, failed: false };
+}
+
 export function isSkip(result: Row | Skip): result is Skip {
-  return 'missing' in result;
+  return 'why' in result;
 }
 
 export function middle(figure: Figure): number {

@@ -70,7 +70,8 @@ function report(machine: Machine, measured: readonly Result[]): void {
   const missed = measured.flatMap(({ benchmark, results }) => results.flatMap((one) => (isSkip(one) ? [] : missedIn(benchmark, one))));
   console.log(missed.length === 0 ? 'Every goal is kept.' : `Goals missed: ${missed.join('; ')}.`);
   if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, missed, benchmarks: measured.map(asJson) }));
-  if (missed.length > 0 || measured.some(({ failure }) => failure !== null)) process.exitCode = 1;
+  const failed = measured.some(({ failure, results }) => failure !== null || results.some((one) => isSkip(one) && one.failed));
+  if (missed.length > 0 || failed) process.exitCode = 1;
 }
 
 function missedIn(benchmark: Benchmark, row: Row): readonly string[] {

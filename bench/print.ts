@@ -77,5 +77,5 @@ function digits(value: number): string {
 }
 
 function skips(results: readonly (Row | Skip)[]): readonly string[] {
-  return results.filter(isSkip).map((skip) => `Skipped: ${skip.case}${skip.runtime === null ? '' : ` on ${skip.runtime}`}: ${skip.missing} is not on this machine.`);
+  return results.filter(isSkip).map((skip) => `${skip.failed ? 'FAILED' : 'Skipped'}: ${skip.case}${skip.runtime === null ? '' : ` on ${skip.runtime}`}: ${skip.why}.`);
 }

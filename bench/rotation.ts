@@ -1,5 +1,5 @@
 /** One rotation at a time, whole worker in this process: what it adds to the calls that have to be made anyway. */
-import type { BenchOptions, Benchmark, Row, RuntimeName, Skip } from './benchmark.ts';
+import { lacking, type BenchOptions, type Benchmark, type Row, type RuntimeName, type Skip } from './benchmark.ts';
 import type { Runtime } from './support/runtimes.ts';
 import { startMoto, type Service } from './support/services.ts';
 import { openStage, type Measured, type MeasuredRotation, type Stage, type StageOptions } from './support/stage.ts';
@@ -45,7 +45,7 @@ export const rotation: Benchmark = {
 
 async function onRuntime(one: RotationCase, runtime: Runtime, { runs, quick, say }: BenchOptions): Promise<Row | Skip> {
   const moto: Service | null = one.stores.includes('aws') ? await startMoto() : null;
-  if (one.stores.includes('aws') && moto === null) return { case: one.name, runtime: one.runtime, missing: 'moto_server' };
+  if (one.stores.includes('aws') && moto === null) return lacking(one.name, one.runtime, 'moto_server');
   try {
     const stage = await openStage({ ...one, ...runtime, awsEndpoint: moto?.url ?? null });
     try {

@@ -1,4 +1,5 @@
 /** A directory, a sandbox in a process of its own, and a configuration of many credentials, each with an env file of its own. */
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ export const OWNER = 'bench';
 export interface Ground {
   readonly directory: string;
   readonly sandbox: Remote;
+  /** The root key that every configuration names. */
+  readonly rootKeyFile: string;
   /** Processor seconds of the sandbox so far. */
   cpu(): number;
   /** Writes a configuration, and gives its path. */
@@ -35,12 +38,14 @@ export async function openGround(sandbox: SandboxArgument): Promise<Ground> {
   const { url, adminKey } = await remote.call<{ url: string; adminKey: string }>('where');
   const adminKeyFile = join(directory, 'admin.key');
   writeFileSync(adminKeyFile, adminKey, { mode: 0o600 });
+  const rootKeyFile = join(directory, 'root.key');
+  writeFileSync(rootKeyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
   return {
-    directory, sandbox: remote, cpu: () => cpuSeconds(remote.pid),
+    directory, sandbox: remote, rootKeyFile, cpu: () => cpuSeconds(remote.pid),
     configure(wish) {
       mkdirSync(join(directory, wish.name, 'env'), { recursive: true });
       const path = join(directory, `${wish.name}.yaml`);
-      writeFileSync(path, configuration(wish, { directory, adminKeyFile, url }));
+      writeFileSync(path, configuration(wish, { directory, adminKeyFile, rootKeyFile, url }));
       return path;
     },
     async close() {
@@ -55,13 +60,14 @@ export function credentialNames(count: number): readonly string[] {
 }
 
 /** By hand where it is long: making a hundred thousand entries with a library takes longer than what is measured. */
-function configuration(wish: ConfigurationWish, at: { readonly directory: string; readonly adminKeyFile: string; readonly url: string }): string {
+function configuration(wish: ConfigurationWish, at: { readonly directory: string; readonly adminKeyFile: string; readonly rootKeyFile: string; readonly url: string }): string {
   const head = stringify({
     version: 1,
     issuers: { hm: { type: 'hypermemory', adminKey: `\${file:${at.adminKeyFile}}`, baseUrl: at.url, plan: 'enterprise', pacing: { maxConcurrent: 10_000, perMinute: 1_000_000 } } },
     stores: { env: { type: 'env-file', createIfMissing: true } },
     policies: { bench: { overlap: '0s', quiet: '0s', ...wish.policy } },
     worker: { dataDir: join(at.directory, wish.name), intervals: { inventory: '24h' }, ...(wish.concurrency === undefined ? {} : { concurrency: { rotation: wish.concurrency } }) },
+    security: { rootKey: `\${file:${at.rootKeyFile}}` },
     log: { level: wish.logLevel ?? 'info' },
   });
   const entry = (name: string): string => `  ${name}:\n    issuer: hm\n    owner: ${OWNER}\n    scopes: [memory:write]\n    policy: bench\n    stores:\n      - store: env\n        path: ${join(at.directory, wish.name, 'env', `${name}.env`)}\n`;

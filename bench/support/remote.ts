@@ -55,6 +55,8 @@ export class Remote {
     try {
       const [value] = (await Promise.race([once(this.#events, event, { signal }), gone])) as [T];
       return value;
+    } catch (error) {
+      throw signal.aborted ? new Error(`no ${event} within ${withinMs / 1_000} s`, { cause: error }) : error;
     } finally {
       settled.abort();
     }
@@ -92,6 +94,7 @@ export function serve(methods: Readonly<Record<string, (...given: never[]) => un
   process.on('message', (message) => void answer(message as Question));
   const stop = (): void => void close().catch(() => undefined).then(() => process.exit(0));
   process.once('disconnect', stop).once('SIGTERM', stop);
+  process.on('error', () => undefined); // an answer that nobody waits for any more
   tell('ready', null);
 
   async function answer({ id, method, given }: Question): Promise<void> {

@@ -1,6 +1,6 @@
 /** The three runtimes, each with services of its own: one PostgreSQL server for all, with a database for each opening. */
 import { Client } from 'pg';
-import { RUNTIME_NAMES, type RuntimeName, type Skip } from '../benchmark.ts';
+import { RUNTIME_NAMES, lacking, type RuntimeName, type Skip } from '../benchmark.ts';
 import { cpuSeconds } from './proc.ts';
 import { startPostgres, startRedis, type Service } from './services.ts';
 
@@ -47,17 +47,19 @@ export class Runtimes {
     };
   }
 
-  /** Runs `measure` on each runtime asked for; `case` names what is skipped where one is missing. */
+  /** Runs `measure` on each runtime asked for; one that is missing or fails keeps no other from being measured. */
   async each<T>(names: readonly RuntimeName[], label: string, measure: (runtime: Runtime) => Promise<readonly T[]>): Promise<(T | Skip)[]> {
     const results: (T | Skip)[] = [];
     for (const name of names.filter((one) => this.names.includes(one))) {
       const runtime = await this.open(name);
       if ('missing' in runtime) {
-        results.push({ case: label, runtime: name, missing: runtime.missing });
+        results.push(lacking(label, name, runtime.missing));
         continue;
       }
       try {
         results.push(...(await measure(runtime)));
+      } catch (error) {
+        results.push({ case: label, runtime: name, why: error instanceof Error ? (error.stack ?? error.message) : String(error), failed: true });
       } finally {
         await runtime.close();
       }
