@@ -1,5 +1,4 @@
 /** A directory, a sandbox in a process of its own, and a configuration of many credentials, each with an env file of its own. */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,8 @@ import { startRemote, type Remote } from './remote.ts';
 import type { SandboxArgument } from './sandbox-process.ts';
 
 export const OWNER = 'bench';
+/** One for all, since grounds may share a ledger. */
+const ROOT_KEY = 'root-key-of-the-benchmark-0123456789abcdef';
 
 export interface Ground {
   readonly directory: string;
@@ -39,7 +40,7 @@ export async function openGround(sandbox: SandboxArgument): Promise<Ground> {
   const adminKeyFile = join(directory, 'admin.key');
   writeFileSync(adminKeyFile, adminKey, { mode: 0o600 });
   const rootKeyFile = join(directory, 'root.key');
-  writeFileSync(rootKeyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+  writeFileSync(rootKeyFile, ROOT_KEY, { mode: 0o600 });
   return {
     directory, sandbox: remote, rootKeyFile, cpu: () => cpuSeconds(remote.pid),
     configure(wish) {
