@@ -1,56 +1,91 @@
-/** `npm run bench [-- --only NAME] [--runs N] [--json]`: measures, prints tables, and exits 1 where a limit is not kept. */
+/** `npm run bench [-- --only NAME] [--runtime NAME] [--runs N] [--quick] [--json] [--markdown]`: measures, and prints figures beside their goals. */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
-import { measureRotation, ROTATION_CASES, type RotationFigures, type Skipped } from './rotation.ts';
-
-/** What a rotation on the embedded runtime may add to the issuer's and the stores' own time, milliseconds. */
-const OWN_LIMIT_MS = 250;
-const RUNS = 9;
+import { RUNTIME_NAMES, isSkip, judge, type Benchmark, type Row, type RuntimeName, type Skip } from './benchmark.ts';
+import { BENCHMARKS } from './benchmarks.ts';
+import { machineLine, printMarkdown, printTerminal, type Machine } from './print.ts';
+import { Runtimes } from './support/runtimes.ts';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true, default: [] }, runs: { type: 'string', default: String(RUNS) }, json: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string', multiple: true, default: [] }, runtime: { type: 'string', multiple: true, default: [] }, runs: { type: 'string' },
+    quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, markdown: { type: 'boolean', default: false },
+  },
 });
 
-await main(values.only, Number(values.runs), values.json);
+await main();
 
-async function main(only: readonly string[], runs: number, json: boolean): Promise<void> {
-  // The store's default credential chain; moto accepts anything.
-  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench', AWS_EC2_METADATA_DISABLED: 'true' });
-  const chosen = ROTATION_CASES.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
-  if (chosen.length === 0 || !Number.isInteger(runs) || runs < 1) {
-    console.error(`Nothing to measure. --only takes (part of) one of ${ROTATION_CASES.map(({ name }) => name).join(', ')}; --runs a whole number.`);
+async function main(): Promise<void> {
+  const runs = values.runs === undefined ? null : Number(values.runs);
+  const chosen = BENCHMARKS.filter(({ name }) => values.only.length === 0 || values.only.includes(name));
+  const names = RUNTIME_NAMES.filter((name) => values.runtime.length === 0 || values.runtime.includes(name));
+  const unknown = [...values.only.filter((name) => !BENCHMARKS.some((one) => one.name === name)), ...values.runtime.filter((name) => !RUNTIME_NAMES.includes(name as RuntimeName))];
+  if (unknown.length > 0 || (runs !== null && (!Number.isInteger(runs) || runs < 1))) {
+    console.error(`Nothing to measure. --only takes ${BENCHMARKS.map(({ name }) => name).join(', ')}; --runtime ${RUNTIME_NAMES.join(', ')}; --runs a whole number.`);
     process.exitCode = 2;
     return;
   }
-  const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? 'unknown', node: process.version, load: loadavg()[0] ?? Number.NaN };
-  console.log(`Rotation: ${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${machine.load.toFixed(1)}; medians of ${runs} after 2 warm-ups, milliseconds.`);
-  const results: RotationFigures[] = [];
-  const skipped: Skipped[] = [];
-  for (const one of chosen) {
-    const result = await measureRotation(one, runs);
-    if ('missing' in result) skipped.push(result);
-    else results.push(result);
-    console.log('missing' in result ? `  ${one.name}: skipped, ${result.missing} is not on this machine` : `  ${one.name}: measured`);
-  }
-  const kept = results.filter(({ name }) => name.startsWith('embedded')).every(({ ownMs }) => ownMs < OWN_LIMIT_MS);
-  print(results);
-  console.log(`Own time on the embedded runtime is ${kept ? '' : 'NOT '}under ${OWN_LIMIT_MS} ms.`);
-  if (json) console.log(JSON.stringify({ machine: { ...machine, loadAfter: loadavg()[0] }, ownLimitMs: OWN_LIMIT_MS, kept, rotation: results, skipped }));
-  if (!kept) process.exitCode = 1;
+  // The AWS store's default credential chain; moto accepts anything.
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench', AWS_EC2_METADATA_DISABLED: 'true' });
+  const load = loadavg()[0] ?? Number.NaN;
+  const measured = await measure(chosen, names, runs);
+  const machine: Machine = { cpus: cpus().length, model: cpus()[0]?.model ?? 'unknown', node: process.version, load: [load, loadavg()[0] ?? Number.NaN] };
+  report(machine, measured);
 }
 
-function print(results: readonly RotationFigures[]): void {
-  const plain = { style: { head: [], border: [] } };
-  const totals = new Table({ ...plain, head: ['case', 'calls', 'bare', 'Keyturn', 'ratio', 'own', 'own, least to most', 'own CPU', 'first'] });
-  const shares = new Table({ ...plain, head: ['case', 'issuer and stores', 'ledger', 'queue', 'rest', 'ledger calls', 'commits', 'syncs', 'jobs', 'wakes'] });
-  for (const r of results) {
-    totals.push([r.name, r.calls, ms(r.bareMs), ms(r.keyturnMs), `${r.ratio.toFixed(2)}×`, ms(r.ownMs), `${ms(r.ownMinMs)} to ${ms(r.ownMaxMs)}`, ms(r.ownCpuMs), ms(r.firstMs)]);
-    shares.push([r.name, ms(r.shares.outside), ms(r.shares.ledger), ms(r.shares.queue), ms(r.shares.rest), r.ledgerCalls, r.commits, r.syncs, r.jobs, r.wakes]);
-  }
-  console.log(`${totals.toString()}\nWhere Keyturn's time goes:\n${shares.toString()}`);
+interface Result {
+  readonly benchmark: Benchmark;
+  readonly results: readonly (Row | Skip)[];
+  /** Why it ended before its time; null when it did not. */
+  readonly failure: string | null;
+  readonly seconds: number;
 }
 
-function ms(value: number): string {
-  return value.toFixed(0);
+/** A benchmark that fails keeps no other from being measured. */
+async function measure(chosen: readonly Benchmark[], names: readonly RuntimeName[], runs: number | null): Promise<readonly Result[]> {
+  const runtimes = new Runtimes(names);
+  const all: Result[] = [];
+  try {
+    for (const benchmark of chosen) {
+      const [from, say] = [performance.now(), (line: string) => console.error(`  ${benchmark.name}: ${line}`)];
+      const done = (results: Result['results'], failure: string | null): void => void all.push({ benchmark, results, failure, seconds: (performance.now() - from) / 1_000 });
+      try {
+        done(await benchmark.run({ runs, quick: values.quick, runtimes, say }), null);
+      } catch (error) {
+        done([], error instanceof Error ? (error.stack ?? error.message) : String(error));
+      }
+    }
+  } finally {
+    await runtimes.close();
+  }
+  return all;
+}
+
+function report(machine: Machine, measured: readonly Result[]): void {
+  console.log(`${machineLine(machine)}${values.quick ? ' Small sizes: no figures to compare with.' : ''}\n`);
+  for (const { benchmark, results, failure, seconds } of measured) {
+    console.log((values.markdown ? printMarkdown : printTerminal)(benchmark, results));
+    console.log(failure === null ? `Measured in ${seconds.toFixed(0)} s.\n` : `FAILED: ${failure}\n`);
+  }
+  const missed = measured.flatMap(({ benchmark, results }) => results.flatMap((one) => (isSkip(one) ? [] : missedIn(benchmark, one))));
+  console.log(missed.length === 0 ? 'Every goal is kept.' : `Goals missed: ${missed.join('; ')}.`);
+  if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, missed, benchmarks: measured.map(asJson) }));
+  const failed = measured.some(({ failure, results }) => failure !== null || results.some((one) => isSkip(one) && one.failed));
+  if (missed.length > 0 || failed) process.exitCode = 1;
+}
+
+function missedIn(benchmark: Benchmark, row: Row): readonly string[] {
+  const figures = Object.keys(row.figures).filter((figure) => judge(benchmark.goals, row, figure)?.kept === false);
+  return figures.map((figure) => `${benchmark.name} ${figure}, ${row.case}${row.runtime === null ? '' : ` on ${row.runtime}`}`);
+}
+
+function asJson({ benchmark, results, failure, seconds }: Result) {
+  const { name, measures, goals } = benchmark;
+  const judged = results.map((one) => (isSkip(one) ? one : { ...one, goals: verdicts(benchmark, one) }));
+  return { name, measures, goals, seconds, failure, results: judged };
+}
+
+function verdicts(benchmark: Benchmark, row: Row): Readonly<Record<string, { readonly atMost: number; readonly kept: boolean }>> {
+  const found = Object.keys(row.figures).map((figure) => [figure, judge(benchmark.goals, row, figure)] as const);
+  return Object.fromEntries(found.flatMap(([figure, verdict]) => (verdict === null ? [] : [[figure, { atMost: verdict.goal.atMost, kept: verdict.kept }]])));
 }

@@ -1,5 +1,5 @@
 /** The services that a benchmark needs, each started on a free port and gone afterwards; null where its program is missing. */
-import { execFile, fork, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, chmodSync, chownSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -15,14 +15,8 @@ const START_MS = 60_000;
 
 export interface Service {
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
-}
-
-/** `latencyMs` is added to every request. */
-export async function startSandboxProcess(latencyMs: number): Promise<Service & { readonly adminKey: string }> {
-  const child = fork(join(import.meta.dirname, 'sandbox-process.ts'), [String(latencyMs)]);
-  const [said] = (await Promise.race([once(child, 'message'), failure(child, 'the sandbox')])) as [{ url: string; adminKey: string }];
-  return { ...said, stop: () => end(child) };
 }
 
 /** AWS in memory. */
@@ -32,7 +26,7 @@ export async function startMoto(): Promise<Service | null> {
   const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
   const url = `http://127.0.0.1:${port}`;
   await answers(child, 'moto_server', async () => void (await (await fetch(`${url}/moto-api/data.json`)).arrayBuffer()));
-  return { url, stop: () => end(child) };
+  return { url, pid: child.pid ?? 0, stop: () => end(child) };
 }
 
 export async function startRedis(): Promise<Service | null> {
@@ -43,7 +37,7 @@ export async function startRedis(): Promise<Service | null> {
   client.on('error', () => undefined);
   await answers(child, 'redis-server', async () => void (await client.ping()));
   client.disconnect();
-  return { url: `redis://127.0.0.1:${port}`, stop: () => end(child) };
+  return { url: `redis://127.0.0.1:${port}`, pid: child.pid ?? 0, stop: () => end(child) };
 }
 
 /** A server with its defaults, fsync included. Started by root it runs as the user `postgres`, since initdb refuses root. */
@@ -67,7 +61,7 @@ export async function startPostgres(): Promise<Service | null> {
     await run(...command('pg_ctl', '-D', data, '-m', 'fast', 'stop'));
     rmSync(directory, { recursive: true, force: true });
   };
-  return { url, stop };
+  return { url, pid: child.pid ?? 0, stop };
 }
 
 /** Null where there are none; empty where they are on the path. */
@@ -129,16 +123,12 @@ async function answers(child: ChildProcess, what: string, ask: () => Promise<voi
   }
 }
 
-async function failure(child: ChildProcess, what: string): Promise<never> {
-  await once(child, 'exit');
-  throw new Error(`${what} did not start`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
+/** Asks the process to end, and makes it after a while. */
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
-  const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const forced = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await gone;
   clearTimeout(forced);
 }

@@ -10,14 +10,15 @@ import { openApp, type App } from '../../src/app/index.ts';
 import { createPluginCache } from '../../src/app/plugins.ts';
 import { createConfigHolder, loadConfig, planCredentials, resolveSecret } from '../../src/config/index.ts';
 import type { CredentialPlan } from '../../src/core/plan.ts';
-import { Secret } from '../../src/core/secret.ts';
 import { createLogger } from '../../src/log/index.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import type { JobDefinition, Queue } from '../../src/ports/queue.ts';
 import type { Plugins } from '../../src/rotation/engine.ts';
 import { mintFirst, rotateByHand } from './by-hand.ts';
 import { Meter } from './meter.ts';
-import { startSandboxProcess } from './services.ts';
+import { startRemote } from './remote.ts';
+import type { SandboxArgument } from './sandbox-process.ts';
+import { secretOf } from './worker.ts';
 
 export interface StageOptions {
   readonly stores: readonly ('aws' | 'env')[];
@@ -63,7 +64,8 @@ const HAND = 'by-hand';
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), 'keyturn-bench-'));
-  const sandbox = await startSandboxProcess(options.latencyMs);
+  const remote = await startRemote('sandbox-process.ts', { latencyMs: options.latencyMs } satisfies SandboxArgument);
+  const sandbox = await remote.call<{ url: string; adminKey: string }>('where');
   const adminKeyFile = join(directory, 'admin.key');
   writeFileSync(adminKeyFile, sandbox.adminKey, { mode: 0o600 });
   const write = (credential: string): string => {
@@ -77,7 +79,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...worker, ...hand,
     async close() {
       await Promise.all([worker.close(), hand.close()]);
-      await sandbox.stop();
+      await remote.stop();
       rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -88,7 +90,7 @@ function configuration({ stores, awsEndpoint }: StageOptions, credential: string
   const aws = { type: 'aws-secrets-manager', region: 'eu-west-1', endpoint: awsEndpoint, createIfMissing: true };
   return {
     version: 1,
-    issuers: { hm: { type: 'hypermemory', adminKey: `\${file:${at.adminKeyFile}}`, baseUrl: at.sandbox, plan: 'enterprise', pacing: { maxConcurrent: 20, perMinute: 10_000 } } },
+    issuers: { hm: { type: 'hypermemory', adminKey: `\${file:${at.adminKeyFile}}`, baseUrl: at.sandbox, plan: 'enterprise', pacing: { maxConcurrent: 20, perMinute: 1_000_000 } } },
     stores: { ...(awsEndpoint === null ? {} : { aws }), env: { type: 'env-file', createIfMissing: true } },
     policies: { manual: { overlap: '0s', quiet: '0s' } },
     credentials: {
@@ -132,10 +134,6 @@ async function openWorker(configPath: string, { databaseUrl, redisUrl }: StageOp
   await app.start(watch.jobs);
   await first; // the credential had no key: its first one is minted at once
   return { keyturn: () => watch.rotate(), close: () => app.close(5_000) };
-}
-
-function secretOf(url: string | null): Secret | null {
-  return url === null ? null : new Secret(url);
 }
 
 interface Watch {

@@ -44,27 +44,11 @@ async function overTcp(text: string, pointers: Pointers): Promise<Place> {
 async function socketOf(configPath: string, env: Env): Promise<string> {
   const base = dirname(resolve(configPath));
   const text = await readFile(configPath, 'utf8').catch(() => '');
-  const said = /\b(dataDir|socket)\b/.test(text) ? await placesIn(text) : {};
+  const { placesIn } = await import('./places.ts');
+  const said = await placesIn(text);
   const expand = (path: string): string => path.replace(/\$\{env:([^}]+)\}/g, (_, name: string) => env[name] ?? '');
   if (said.socket !== undefined) return resolve(base, expand(said.socket));
   const fromEnv = env['KEYTURN_DATA_DIR'];
   const dataDir = fromEnv !== undefined && fromEnv !== '' ? resolve(fromEnv) : resolve(base, expand(said.dataDir ?? DEFAULT_DATA_DIR));
   return join(dataDir, SOCKET_NAME);
-}
-
-/** A broken file is not this command's business: it falls back to the default, and `validate` says what is wrong. */
-async function placesIn(text: string): Promise<{ readonly dataDir?: string; readonly socket?: string }> {
-  const { parse } = await import('yaml');
-  let parsed: unknown;
-  try {
-    parsed = parse(text);
-  } catch {
-    return {};
-  }
-  const [dataDir, socket] = [fieldOf(fieldOf(parsed, 'worker'), 'dataDir'), fieldOf(fieldOf(parsed, 'api'), 'socket')];
-  return { ...(typeof dataDir === 'string' ? { dataDir } : {}), ...(typeof socket === 'string' ? { socket } : {}) };
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 }

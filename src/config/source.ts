@@ -16,9 +16,11 @@ export interface Source {
 
 export function readSource(file: string, text: string): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false });
-  const faults = syntaxProblems([...document.errors, ...document.warnings], text, lines);
-  const { tree, problems } = plain(document);
+  // The parser's own look for keys that stand twice compares each with all before it: minutes for a hundred thousand credentials.
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, uniqueKeys: false });
+  const repeated = repeatedKeys(document);
+  const faults = [...syntaxProblems([...document.errors, ...document.warnings], text, lines), ...repeated];
+  const { tree, problems } = repeated.length > 0 ? NOTHING : plain(document);
   return {
     file,
     text,
@@ -49,7 +51,24 @@ const UNEXPECTED = /token in YAML stream/;
 
 /** Without the text that the parser quotes: it may be a secret. */
 function syntaxMessage(message: string): string {
-  return message === 'Map keys must be unique' ? 'this key is written twice (expected each key once)' : `YAML: ${message.replace(/: ".*$/s, '')}`;
+  return `YAML: ${message.replace(/: ".*$/s, '')}`;
+}
+
+const NOTHING = { tree: null, problems: [] } as const;
+
+function repeatedKeys(document: Document): readonly Problem[] {
+  const found: Problem[] = [];
+  visit(document, {
+    Map(_key, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) found.push({ path: [], offset: key.range?.[0] ?? 0, message: 'this key is written twice (expected each key once)' });
+        seen.add(key.value);
+      }
+    },
+  });
+  return found;
 }
 
 /** What people trip over: `{` begins a mapping within braces. */
@@ -108,7 +127,7 @@ function stepInto(document: Document, within: Node | null, step: string | number
 }
 
 function inMap(document: Document, map: YAMLMap, step: string | number): Found | null {
-  const own = map.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(step));
+  const own = pairsOf(map).get(String(step));
   if (own !== undefined) return foundIn(own);
   for (const pair of map.items.filter((item) => isScalar(item.key) && String(item.key.source ?? item.key.value) === '<<')) {
     const merged = resolved(document, isNode(pair.value) ? pair.value : null);
@@ -118,6 +137,18 @@ function inMap(document: Document, map: YAMLMap, step: string | number): Found |
     }
   }
   return null;
+}
+
+const indexed = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+/** By key, the first of each: a file of many credentials may hold as many mistakes, each looked up by its path. */
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = indexed.get(map);
+  if (known !== undefined) return known;
+  const pairs = map.items.flatMap((pair): [string, Pair][] => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : []));
+  const made = new Map(pairs.toReversed());
+  indexed.set(map, made);
+  return made;
 }
 
 function foundIn(pair: Pair): Found {

@@ -47,7 +47,6 @@ const listenAt = async (path: string): Promise<void> => {
   api = await startApi({ operations: worker.operations, health: worker.health, socketPath: path, log, version: '0.1.0' });
 };
 /** The names of all modules that a command loads, somewhere in the text. */
-const trace = async (...args: string[]): Promise<string> => (await keyturn(args, { env: { NODE_DEBUG: 'esm,module' } })).stderr;
 
 describe('a command line that makes no sense', () => {
   const bad: readonly (readonly [args: readonly string[], says: string])[] = [
@@ -445,13 +444,6 @@ describe('the launcher', () => {
     const faked = `Object.defineProperty(process.versions, "node", { value: "20.11.1" }); process.argv[1] = ${JSON.stringify(LAUNCHER)}; import(${JSON.stringify(`file://${LAUNCHER}`)})`;
     const result = spawnSync(process.execPath, ['-e', faked], { encoding: 'utf8' });
     expect([result.status, result.stdout, result.stderr]).toEqual([2, '', expect.stringContaining('error: Keyturn needs Node.js 22.19 or newer, and this is 20.11.1.')]);
-  });
-
-  it('starts light: neither status nor --version loads what only a worker needs', async () => {
-    const loaded = (await Promise.all([trace('--version'), trace('--socket', socket, 'status')])).join('');
-    for (const heavy of ['bullmq', '@aws-sdk', 'pglite', 'fastify', 'undici', 'kysely', 'pino', 'zod']) expect([heavy, loaded.includes(`node_modules/${heavy}`)]).toEqual([heavy, false]);
-    expect(loaded).toContain('node_modules/commander');
-    expect(await trace('validate')).toContain('node_modules/zod');
   });
 
   it('prints its version, and nothing on standard error', async () => {

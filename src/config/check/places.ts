@@ -60,10 +60,15 @@ function checkRecord(places: readonly Sited[]): Remark[] {
   return [{ path: first.path.slice(0, -1), atKey: true, message: `${problem} (expected record: true at one of them)` }];
 }
 
-/** Two keys in one place would overwrite each other. */
+/** Two keys in one place would overwrite each other. Compared within a location only: there may be very many. */
 function checkShared(sited: readonly Sited[]): Remark[] {
-  return sited.flatMap((one, n) => {
-    const other = sited.slice(0, n).find((earlier) => overlaps(occupied(earlier), occupied(one)));
+  const seen = new Map<string, { readonly credential: string; readonly taken: Occupied }[]>();
+  return sited.flatMap((one) => {
+    const taken = occupied(one);
+    const earlier = seen.get(taken.location) ?? [];
+    seen.set(taken.location, earlier);
+    const other = earlier.find((before) => overlaps(before.taken, taken));
+    earlier.push({ credential: one.credential, taken });
     return other === undefined ? [] : [{ path: one.path, message: `is a place that ${other.credential === one.credential ? 'this credential' : `credential ${other.credential}`} uses already (expected another secret, field or variable)` }];
   });
 }
@@ -83,7 +88,7 @@ function occupied({ place, store }: Sited): Occupied {
   return { location, parts: place.field === undefined ? null : [place.field] };
 }
 
+/** Of two in one location. */
 function overlaps(a: Occupied, b: Occupied): boolean {
-  if (a.location !== b.location) return false;
   return a.parts === null || b.parts === null || a.parts.some((part) => b.parts?.includes(part) === true);
 }
