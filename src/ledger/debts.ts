@@ -80,14 +80,15 @@ export async function insertDebt(tx: Tx, debt: NewDebt, actor: Actor, once = fal
 
 /**
  * The key has an open debt already. One that asks nothing of stores (an emergency, a replacement with downtime) makes
- * the open one its own, payable now: an emergency waits behind no evidence. Any other leaves it as it is (null).
+ * the open one its own, payable now: an emergency waits behind no evidence, and not for a worker that took the debt and may
+ * be dead. Any other leaves it as it is (null).
  */
 async function hasten(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDebt | null> {
   if (!isUnconditional(debt.cause)) return null;
   const { credential, rotationId, issuer, issuerKeyId, cause } = debt;
   const row = await tx
     .updateTable('debts')
-    .set({ cause, rotation_id: rotationId, next_try_at: nowPlus(debt.notBeforeMs) })
+    .set({ cause, rotation_id: rotationId, next_try_at: nowPlus(debt.notBeforeMs), worker: null, lease_until: null })
     .where('issuer', '=', issuer)
     .where('issuer_key_id', '=', issuerKeyId)
     .where('settled_at', 'is', null)

@@ -1,6 +1,7 @@
 /** Paying revocation debts: look at every store again right before the revoke, and refuse where the key is still served. */
 import { debtOverdue } from '../alerts/notices.ts';
 import { decideDebt, debtRetryMs, isUnconditional, type DebtFacts, type Exposure } from '../core/debt.ts';
+import { seconds } from '../core/duration.ts';
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
@@ -10,12 +11,17 @@ import type { StoreSlot } from '../ports/store.ts';
 import { LONGEST_EFFECT_MS, within, type Engine, type Place } from './engine.ts';
 import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
 
+/** A worker that dies holds a debt up for as long: it reads and clears every store, and then revokes. */
 const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
+/** An emergency's asks no store, and applications fail until it is paid; who revokes a second time is told that the key is gone. */
+const URGENT_LEASE_MS = seconds(10);
 const ROUNDS = 3;
 
 /** Pays one debt if it is payable and nobody else is at it. `not-ours` when it is not. */
 export async function payDebt(engine: Engine, id: string, signal: AbortSignal): Promise<'paid' | 'postponed' | 'not-ours'> {
-  const debt = await engine.ledger.leaseDebt(id, engine.worker, DEBT_LEASE_MS);
+  const due = await engine.ledger.debt(id);
+  if (due === null) return 'not-ours';
+  const debt = await engine.ledger.leaseDebt(id, engine.worker, isUnconditional(due.cause) ? URGENT_LEASE_MS : DEBT_LEASE_MS);
   if (debt === null) return 'not-ours';
   const log = engine.log.child({ credential: debt.credential, rotation: debt.rotationId, key: debt.issuerKeyId, debt: debt.id });
   try {

@@ -22,7 +22,9 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
   const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
-  const settled = listed.filter((key) => !minting.has(key.name));
+  const recorded = new Set(known.map((key) => key.issuerKeyId));
+  // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
+  const settled = listed.filter((key) => !minting.has(key.name) || recorded.has(key.id));
   const problems = takeInventory({ issuer: issuer.name, listed: settled, known, expected, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');

@@ -4,6 +4,7 @@ import type { RuntimeName } from './config.ts';
 import { DISTURBANCES, someoneUp, type Disturbance, type Scene } from './chaos.ts';
 import { collect } from './evidence.ts';
 import { judge } from './judge.ts';
+import { slowness } from './pace.ts';
 import { diceOf, type Dice } from './random.ts';
 import { report, type Report } from './report.ts';
 import type { Seat } from './seat.ts';
@@ -23,6 +24,7 @@ export interface Run {
 }
 
 export interface Kill {
+  readonly worker: string;
   /** The state that the killed worker's last transition led to, `quiet` when that was a second ago or more, or `starting`. */
   readonly state: string;
 }
@@ -47,7 +49,9 @@ export async function runOne(run: Run): Promise<Report> {
   try {
     for (const seat of stage.seats) seat.start();
     await firstKeys(stage, dice);
+    run.say(`${run.runtime}: every application has a first key after ${seconds(began)}`);
     const deeds = await disturb({ stage, dice, quick: run.quick ?? false }, run);
+    stage.note('the faults end');
     run.say(`${run.runtime}: ${deeds.kills.length} kills after ${seconds(began)}; waiting for rest`);
     const facts = await collect(stage, deeds, run.quick ?? false);
     const verdict = judge(facts);
@@ -79,7 +83,9 @@ async function disturb(scene: Scene, run: Run): Promise<Deeds> {
       if (one.beside) beside.set(one.kind, doing);
       else await doing;
     }
-    deeds.kills.push(await killOne(scene));
+    const kill = await killOne(scene);
+    deeds.kills.push(kill);
+    scene.stage.note(`killed ${kill.worker} in ${kill.state}`);
     if ((index + 1) % TELL_EVERY === 0) run.say(`${run.runtime}: ${index + 1} of ${run.kills} kills`);
   }
   await Promise.all(beside.values());
@@ -99,7 +105,8 @@ async function carryOut(one: Disturbance, scene: Scene, deeds: Deeds): Promise<v
   deeds.others.set(one.kind, (deeds.others.get(one.kind) ?? 0) + 1);
   const excuse = { from: Date.now(), to: Number.POSITIVE_INFINITY };
   if (one.excusesEnds) deeds.excuses.push(excuse);
-  await one.run(scene);
+  scene.stage.note(`${one.kind} begins`);
+  scene.stage.note(`${one.kind}: ${await one.run(scene)}`);
   excuse.to = Date.now() + AFTERMATH_MS;
 }
 
@@ -107,8 +114,6 @@ const TRANSITION_MS = 20_000;
 const MOST_TRANSITIONS = 4;
 const AFTER_TRANSITION_MS = 150;
 const QUIET_MS = 1_000;
-/** What a worker's start takes where nothing else runs: on a slower machine all is as much slower, and so are the kills. */
-const SWIFT_START_MS = { embedded: 1_500, postgres: 800, redis: 800 };
 
 /** Most kills follow a transition closely; some come at any time, a few hit a worker that still starts. */
 async function killOne(scene: Scene): Promise<Kill> {
@@ -137,16 +142,11 @@ async function killAtStart({ stage, dice }: Scene): Promise<Kill> {
   return await struck(starting);
 }
 
-function slowness({ seats, runtime }: Stage): number {
-  const startMs = Math.max(...seats.map((seat) => seat.startMs));
-  return Math.min(10, Math.max(1, startMs / SWIFT_START_MS[runtime]));
-}
-
 async function struck(seat: Seat): Promise<Kill> {
   const { upSince, lastStep } = seat;
   const fresh = lastStep !== null && Date.now() - lastStep.at < QUIET_MS;
   await seat.kill();
-  return { state: upSince === null ? 'starting' : fresh ? lastStep.to : 'quiet' };
+  return { worker: seat.name, state: upSince === null ? 'starting' : fresh ? lastStep.to : 'quiet' };
 }
 
 /** The seat of the worker that writes the so-many-th transition from now, or null when it does not come soon. */

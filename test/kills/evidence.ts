@@ -8,6 +8,7 @@ import { moveClock } from './chaos.ts';
 import type { Deeds } from './drive.ts';
 import type { Facts } from './facts.ts';
 import { embeddedDump, holdsKey, leakingFiles } from './leaks.ts';
+import { slowness } from './pace.ts';
 import type { Stage } from './stage.ts';
 import { servedBy } from './stores.ts';
 
@@ -17,7 +18,7 @@ const LOOK_EVERY_MS = 500;
 const STOP_MS = 15_000;
 const LIMIT_OF_ALL = 50;
 
-/** Between two moves of the clock in a quick run, and how far each goes. */
+/** How long all workers are up before the clock is moved in a quick run, on a swift machine, and how far it is moved. */
 const QUICK_LOOK_MS = 4_000;
 const QUICK_STEP_MS = 100_000;
 
@@ -60,7 +61,7 @@ interface Rest {
 /** Nothing new begins from now on; what has begun must end. */
 async function comeToRest(stage: Stage, quick: boolean): Promise<Rest> {
   const [began, deadline] = [Date.now(), Date.now() + REST_MS];
-  let [status, paused, waitsFor, moveAt]: [Status | null, boolean, string, number] = [null, false, 'no worker answers', began + QUICK_LOOK_MS];
+  let [status, paused, waitsFor]: [Status | null, boolean, string] = [null, false, 'no worker answers'];
   while (Date.now() < deadline) {
     const seen: Status | null = await ask(stage, paused).catch((error: unknown) => {
       waitsFor = String(error);
@@ -71,10 +72,7 @@ async function comeToRest(stage: Stage, quick: boolean): Promise<Rest> {
       const lacking = await notYet(stage, seen);
       if (lacking === null) return { status, rest: { reached: true, afterMs: Date.now() - began, waitsFor: '' } };
       waitsFor = lacking;
-      if (quick && Date.now() > moveAt) {
-        await passTime(stage);
-        moveAt = Date.now() + QUICK_LOOK_MS;
-      }
+      if (quick && allUpFor(stage) > QUICK_LOOK_MS * slowness(stage)) await passTime(stage);
     }
     await sleep(LOOK_EVERY_MS);
   }
@@ -101,6 +99,10 @@ async function notYet(stage: Stage, status: Status): Promise<string | null> {
   const living = (await stage.sandbox.keys()).filter((key) => key.status === 'active');
   const wrong = stage.declared.map(({ name }) => ({ name, count: living.filter((key) => key.name.startsWith(`${name}-kt-`)).length })).filter(({ count }) => count !== 1);
   return wrong.length === 0 ? null : `the ledger is at rest, but ${wrong.map(({ name, count }) => `${name} has ${count} live keys`).join(', ')}`;
+}
+
+function allUpFor({ seats }: Stage): number {
+  return Math.min(...seats.map(({ upSince }) => (upSince === null ? 0 : Date.now() - upSince)));
 }
 
 /** No worker lives while the clock goes on, so that nobody's effect is under way. */

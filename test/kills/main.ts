@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { RuntimeName } from './config.ts';
 import { runOne } from './drive.ts';
 import { summaryLine, type Report } from './report.ts';
+import { missingFor } from './servers.ts';
 
 const RUNTIMES: readonly RuntimeName[] = ['embedded', 'postgres', 'redis'];
 const { values } = parseArgs({
@@ -23,6 +24,8 @@ async function main(): Promise<void> {
   const say = (line: string): void => void (values.json ? process.stderr : process.stdout).write(`${line}\n`);
   const reports: Report[] = [];
   for (const runtime of chosen) {
+    const missing = missingFor(runtime);
+    if (missing !== null) throw new Error(`${runtime} cannot run here: ${missing}`);
     const report = await runOne({ runtime, kills, seed, say });
     reports.push(report);
     for (const broken of report.promisesBroken) say(`BROKEN: ${broken}`);

@@ -13,6 +13,7 @@ export interface Report {
   /** By the state that the killed worker's last transition led to. */
   readonly statesAtKill: Readonly<Record<string, number>>;
   readonly rotations: Readonly<Record<string, number>>;
+  readonly credentials: number;
   readonly keysMinted: number;
   readonly keysLive: number;
   readonly requests: number;
@@ -43,7 +44,7 @@ export function report({ run, stage, deeds, facts, verdict, tookMs, kept }: Part
     others: Object.fromEntries(deeds.others), diskFilledBy: stage.disk.how,
     statesAtKill: Object.fromEntries([...Map.groupBy(deeds.kills, ({ state }) => state)].map(([state, all]) => [state, all.length])),
     rotations: facts.rotations,
-    keysMinted: minted.length, keysLive: minted.filter((key) => key.status === 'active').length,
+    credentials: stage.declared.length, keysMinted: minted.length, keysLive: minted.filter((key) => key.status === 'active').length,
     requests: facts.application.requests,
     failures: { inEmergencyGaps: failuresInGaps, refusedOtherwise: facts.application.failures.length - failuresInGaps - otherFailures, other: otherFailures },
     longestGapMs: verdict.longestGapMs, restAfterMs: facts.rest.afterMs, tookMs,

@@ -4,9 +4,17 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { initialised, query, serverOptions, urlAt, type PostgresCommand } from '../support/postgres-server.ts';
+import { initialised, postgresBinaries, query, serverOptions, urlAt, type PostgresCommand } from '../support/postgres-server.ts';
 import { freePort, onPath, until } from '../support/processes.ts';
 import { answers, redisOptions } from '../support/redis-server.ts';
+import type { RuntimeName } from './config.ts';
+
+/** What is not on this machine and this runtime needs, or null. Containers do not serve: the driver stops and starts its servers. */
+export function missingFor(runtime: RuntimeName): string | null {
+  if (onPath('moto_server') === null) return 'moto_server is not on the path (pip install "moto[server]")';
+  if (runtime !== 'embedded' && postgresBinaries() === null) return 'no PostgreSQL under /usr/lib/postgresql or on the path';
+  return runtime === 'redis' && onPath('redis-server') === null ? 'redis-server is not on the path' : null;
+}
 
 const run = promisify(execFile);
 const START_MS = 60_000;

@@ -1,5 +1,5 @@
 /** Everything that a run needs, as processes of their own, and its end. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -38,6 +38,8 @@ export interface Stage {
   environment(seat: Seat): Readonly<Record<string, string>>;
   client(seat: Seat): Client;
   onStep(listener: (seat: Seat, step: Step) => void): () => void;
+  /** Writes down what the driver did, beside the workers' logs. */
+  note(deed: string): void;
   application(): Promise<ApplicationReport>;
   drainApplication(): Promise<ApplicationReport>;
   /** Stops what still runs; removes everything, or leaves it for people to look at. */
@@ -123,14 +125,16 @@ async function build({ runtime, directory, mounting, close, onEnd }: Building): 
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    note: (deed) => appendFileSync(join(directory, 'logs', 'driver.log'), `${new Date().toISOString()} ${deed}\n`),
     application: () => reportOf(applicationUrl, 'GET'),
     drainApplication: () => reportOf(applicationUrl, 'POST'),
     async close(keep) {
-      if (keep) {
+      try {
         await Promise.all(seats.map((seat) => seat.stop(GRACE_MS)));
-        disk.keep(join(directory, 'kept'));
+        if (keep) disk.keep(join(directory, 'kept'));
+      } finally {
+        await close(keep);
       }
-      await close(keep);
     },
   };
 }
