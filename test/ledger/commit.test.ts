@@ -130,6 +130,58 @@ describe.each(LEDGERS)('the guarded write on $name', (kind) => {
     await committed(open.ledger, again, 'requested', go);
   });
 
+  test('a rotation that was blocked is paced again when it goes on', async () => {
+    const issuer = fresh('issuer');
+    const pace = { maxConcurrent: 1, perMinute: 9 };
+    const first = await begun(open.ledger, { issuer });
+    const second = await begun(open.ledger, { issuer });
+    await committed(open.ledger, first, 'requested', { to: 'preflight', reason: 'go', pace });
+    expect(await open.ledger.commit(second, 'requested', { to: 'preflight', pace })).toEqual({ outcome: 'paced' });
+    await committed(open.ledger, first, 'preflight', { to: 'blocked', reason: 'full' });
+    await committed(open.ledger, second, 'requested', { to: 'preflight', reason: 'go', pace });
+    expect(await open.ledger.commit(first, 'blocked', { to: 'preflight', pace })).toEqual({ outcome: 'paced' });
+  });
+
+  test('a worker that comes back with a key that it already wrote brings its record up to date', async () => {
+    const lease = await begun(open.ledger);
+    const key = keyOf(lease.rotation.credential, { rotationId: lease.rotation.id, proven: false });
+    const first = await committed(open.ledger, lease, 'requested', { newKey: key });
+    const again = await committed(open.ledger, lease, 'requested', { newKey: { ...key, rotationId: null, proven: true, scopes: ['memory:write'] } });
+    expect(again.newKeyId).toBe(first.newKeyId);
+    expect(await open.ledger.keysOf(lease.rotation.credential)).toMatchObject([{ id: first.newKeyId, rotationId: lease.rotation.id, proven: true, scopes: ['memory:write'] }]);
+  });
+
+  test('watching a name again prolongs its watch and changes nothing else of it', async () => {
+    const issuer = fresh('issuer');
+    const [one, two] = [await begun(open.ledger), await begun(open.ledger)];
+    const watchOf = ({ rotation }: typeof one, forMs: number) => ({ watches: [{ issuer, credential: rotation.credential, name: 'late', rotationId: rotation.id, forMs }] });
+    await committed(open.ledger, one, 'requested', watchOf(one, MINUTE));
+    const [first] = await open.ledger.watches(issuer);
+    await committed(open.ledger, two, 'requested', watchOf(two, 9 * MINUTE));
+    const watches = await open.ledger.watches(issuer);
+    expect(watches).toMatchObject([{ name: 'late', credential: one.rotation.credential, rotationId: one.rotation.id }]);
+    expect(watches[0]?.until.getTime()).toBeGreaterThan((first?.until.getTime() ?? Infinity) + 7 * MINUTE);
+  });
+
+  test('a record that was handed out stays as it was, and one that was handed in is not looked at again', async () => {
+    const credential = fresh('copies');
+    await declared(open.ledger, credential);
+    const notes = { list: [1] };
+    const rotation = await created(open.ledger, asked(credential, { notes }));
+    const lease = await leased(open.ledger, rotation.id);
+    const first = await committed(open.ledger, lease, 'requested', { to: 'staged', reason: 'minted', newKey: keyOf(credential), debts: [debtOf(credential)] });
+    const record = await open.ledger.credential(credential);
+    const handedOut = [rotation, lease, first, record, await open.ledger.keysOf(credential), await open.ledger.openDebts({ credential })];
+    const asTheyWere = structuredClone(handedOut);
+    notes.list.push(2);
+    expect((await open.ledger.rotation(rotation.id))?.notes).toEqual({ list: [1] });
+    await committed(open.ledger, lease, 'staged', { keyStates: [{ keyId: first.newKeyId ?? '', state: 'current' }], notes, message: 'later' });
+    notes.list.push(3);
+    await committed(open.ledger, lease, 'staged', { to: 'done', reason: 'all' });
+    expect((await open.ledger.rotation(rotation.id))?.notes).toEqual({ list: [1, 2] });
+    expect(handedOut).toEqual(asTheyWere);
+  });
+
   test('history tells state changes and changed reasons, not repeats', async () => {
     const lease = await begun(open.ledger);
     await committed(open.ledger, lease, 'requested', { to: 'draining', reason: 'overlap', message: '10 minutes left' });

@@ -25,3 +25,18 @@ async function replaceClock(pool: SqlPool): Promise<void> {
       as 'select clock_timestamp() + (select shift_ms from keyturn_test.clock) * interval ''1 millisecond''';
     commit`);
 }
+
+/** Sets the ledger's clock and stops it there, so that each instant is known to the millisecond. Not to be mixed with the others. */
+export async function stopClock(pool: SqlPool, at: Date): Promise<void> {
+  const { rows } = await pool.query("select to_regclass('keyturn_test.stopped') is not null as there");
+  if (rows[0]?.['there'] !== true) {
+    await pool.query(`
+      begin;
+      create schema keyturn_test;
+      create table keyturn_test.stopped (at timestamptz not null);
+      insert into keyturn_test.stopped values ('epoch');
+      create or replace function keyturn.now() returns timestamptz language sql volatile as 'select at from keyturn_test.stopped';
+      commit`);
+  }
+  await pool.query('update keyturn_test.stopped set at = $1::timestamptz', [at.toISOString()]);
+}

@@ -1,6 +1,6 @@
 /**
  * The ledger in memory: a verified fake for simulations under a virtual clock. What test/ledger says of the SQL ledger
- * holds for it too. It differs in four things: its texts
+ * holds for it too, and test/ledger/model.test.ts drives both with the same operations. It differs in four things: its texts
  * are not scrubbed of secrets, its clock stands still within a call, where SQL leaves the order of equals open it takes
  * that of their making, and `close` leaves it open, for all workers of a simulation share it.
  */

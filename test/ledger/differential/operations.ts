@@ -1,0 +1,152 @@
+/** Every call of the port that changes something, with random arguments, weighted so that rotations get somewhere. */
+import * as fc from 'fast-check';
+import { PATHS, ROTATION_KINDS, ROTATION_STATES, type RotationState } from '../../../src/core/vocabulary.ts';
+import type { Lease } from '../../../src/ports/ledger.ts';
+import { ACTOR, asked, created, noticeOf, planOf } from '../fixtures.ts';
+import { CREDENTIALS, change, changeFor, credential, issuer, issuerKeyId, newDebt, newKey, notices, nth, pick, rarely, span, type Asked } from './change.ts';
+import { BEGINNING, type Side } from './side.ts';
+
+export interface Operation {
+  /** The same call on either side; undefined when there is nothing yet that it could be about. */
+  readonly run: (side: Side) => Promise<unknown>;
+  /** How far time moves on before it. */
+  readonly afterMs: number;
+}
+
+const after = fc.oneof({ weight: 6, arbitrary: fc.constantFrom(0, 1, 1_000) }, { weight: 1, arbitrary: fc.constantFrom(31_000, 61_000, 700_000) });
+/** Of a lease: long enough for most of what follows. */
+const lifetime = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(60_000, 600_000) }, { weight: 1, arbitrary: span });
+const worker = fc.constantFrom('w1', 'w2');
+const instant = fc.constantFrom(BEGINNING, BEGINNING + 60_000);
+
+function operation<T>(weight: number, name: string, given: fc.Arbitrary<T>, call: (side: Side, given: T) => Promise<unknown>) {
+  const arbitrary = fc.tuple(given, after).map(([value, afterMs]): Operation => {
+    const words = `${afterMs === 0 ? '' : `after ${afterMs} ms `}${name} ${JSON.stringify(value)}`;
+    return Object.assign({ afterMs, run: (side: Side) => call(side, value) }, { [fc.toStringMethod]: () => words });
+  });
+  return { weight, arbitrary };
+}
+
+const NOTHING = Promise.resolve(undefined);
+
+function kept<T>(list: T[], one: T | null): T | null {
+  if (one !== null) list.push(one);
+  return one;
+}
+
+/** Most rotations are told the state that they are in. */
+const expectation = rarely(fc.constantFrom(...ROTATION_STATES));
+
+const rotations = [
+  operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom(...ROTATION_KINDS), path: fc.constantFrom(...PATHS), occurrence: fc.option(instant, { freq: 2 }), target: fc.constantFrom('k1', 'k2') }),
+    ({ ledger }, { target, occurrence, credential: name, ...rest }) =>
+      ledger.request(asked(name, { ...rest, occurrence: occurrence === null ? null : new Date(occurrence), notes: { target } }))),
+  operation(6, 'lease', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, leases }, given) => {
+    const id = pick(ids.rotations, given.nth);
+    return id === undefined ? undefined : kept(leases, await ledger.lease(id, given.worker, given.span));
+  }),
+  operation(4, 'renew', fc.record({ nth, span: lifetime }), async ({ ledger, leases }, given) => {
+    const lease = pick(leases, given.nth);
+    return lease === undefined ? undefined : kept(leases, await ledger.renew(lease, given.span));
+  }),
+  operation(2, 'release', nth, ({ ledger, leases }, n) => {
+    const lease = pick(leases, n);
+    return lease === undefined ? NOTHING : ledger.release(lease);
+  }),
+  operation(8, 'commit', fc.record({ nth, expectation, change }), async (side, given) => {
+    const lease = pick(side.leases, given.nth);
+    return lease === undefined ? undefined : write(side, lease, given);
+  }),
+  operation(30, 'step', fc.record({ credential, worker, expectation, change }), step),
+];
+
+interface Write {
+  readonly expectation: RotationState | null;
+  readonly change: Asked;
+}
+
+async function write(side: Side, lease: Lease, given: Write): Promise<unknown> {
+  const present = await side.ledger.rotation(lease.rotation.id);
+  return side.ledger.commit(lease, given.expectation ?? present?.state ?? 'requested', changeFor(side, lease.rotation, given.change));
+}
+
+/** What a worker does: the credential's open rotation, a lease of it, and one write under it or under the last one. */
+async function step(side: Side, given: Write & { readonly credential: string; readonly worker: string }): Promise<unknown> {
+  const { ledger, leases } = side;
+  const open = (await ledger.openRotation(given.credential)) ?? (await created(ledger, asked(given.credential)));
+  const lease = kept(leases, await ledger.lease(open.id, given.worker, 60_000)) ?? leases.findLast((one) => one.rotation.id === open.id);
+  return lease === undefined ? undefined : [lease, await write(side, lease, given)];
+}
+
+const debts = [
+  operation(3, 'addDebt', newDebt, ({ ledger }, debt) => ledger.addDebt(debt, ACTOR)),
+  operation(5, 'leaseDebt', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, debts: held }, given) => {
+    const id = pick(ids.debts, given.nth);
+    return id === undefined ? undefined : kept(held, await ledger.leaseDebt(id, given.worker, given.span));
+  }),
+  operation(3, 'settleDebt', fc.record({ nth, worker, notices, outcome: fc.constantFrom('revoked', 'gone') }), ({ ledger, debts: held }, given) => {
+    const debt = pick(held, given.nth);
+    return debt === undefined ? NOTHING : ledger.settleDebt(debt, given.worker, given.outcome, given.notices);
+  }),
+  operation(3, 'postponeDebt', fc.record({ nth, worker, span, notices: fc.option(notices) }), ({ ledger, debts: held }, given) => {
+    const debt = pick(held, given.nth);
+    return debt === undefined ? NOTHING : ledger.postponeDebt(debt, given.worker, 'why', given.span, given.notices ?? undefined);
+  }),
+  operation(3, 'watchFound', fc.record({ nth, found: fc.array(newDebt, { maxLength: 2 }) }), async ({ ledger }, given) => {
+    const watches = [...(await ledger.watches())].sort((a, b) => (a.issuer + a.name < b.issuer + b.name ? -1 : 1));
+    const watch = pick(watches, given.nth);
+    return watch === undefined ? undefined : ledger.watchFound(watch, given.found);
+  }),
+  operation(1, 'dropExpiredWatches', fc.constant(null), ({ ledger }) => ledger.dropExpiredWatches()),
+];
+
+const scope = fc.constantFrom(['all', null] as const, ['issuer', 'hm'] as const, ['credential', 'a'] as const);
+
+interface Declared {
+  readonly names: readonly string[];
+  readonly issuer: string;
+  readonly revision: string;
+}
+
+function declaring(weight: number, given: fc.Arbitrary<Declared>) {
+  return operation(weight, 'declare', given, ({ ledger }, { names, issuer: of, revision }) =>
+    ledger.declare(names.map((name) => ({ plan: planOf(name, of), revision }))));
+}
+
+const records = [
+  declaring(2, fc.record({ names: fc.subarray([...CREDENTIALS]), issuer, revision: fc.constantFrom('r1', 'r2') })),
+  operation(2, 'setDue', fc.record({ credential, due: fc.option(instant) }), ({ ledger }, given) => ledger.setDue(given.credential, given.due === null ? null : new Date(given.due))),
+  operation(4, 'adopt', fc.record({ credential, newKey }), ({ ledger }, given) => ledger.adopt({ ...given.newKey, credential: given.credential }, ACTOR, { by: 'test' })),
+  operation(1, 'markKey', fc.record({ nth, state: fc.constantFrom('lost', 'revoked') }), ({ ledger, ids }, given) => ledger.markKey(pick(ids.keys, given.nth) ?? 'none', given.state, ACTOR, 'gone')),
+  operation(1, 'setPause', scope, ({ ledger }, [of, name]) => ledger.setPause({ scope: of, name, actor: ACTOR })),
+  operation(2, 'clearPause', scope, ({ ledger }, [of, name]) => ledger.clearPause(of, name, ACTOR)),
+  operation(1, 'seal', fc.integer({ min: 1, max: 9 }), ({ ledger }, limit) => ledger.seal(limit)),
+  operation(1, 'audit', issuerKeyId, ({ ledger }, word) => ledger.audit({ type: 'test', actor: ACTOR, credential: 'a', rotationId: null, keyId: null, detail: { word } })),
+];
+
+const outbox = [
+  operation(2, 'notify', fc.record({ word: fc.constantFrom('n1', 'n2'), channels: fc.array(fc.constantFrom('ops', 'mail')), span }), ({ ledger }, given) =>
+    ledger.notify(noticeOf(given.word), given.channels, given.span)),
+  operation(4, 'leaseDelivery', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, deliveries }, given) => {
+    const id = pick(ids.deliveries, given.nth);
+    return id === undefined ? undefined : kept(deliveries, await ledger.leaseDelivery(id, given.worker, given.span));
+  }),
+  operation(1, 'delivered', nth, ({ ledger, deliveries }, n) => {
+    const delivery = pick(deliveries, n);
+    return delivery === undefined ? NOTHING : ledger.delivered(delivery, 'receipt');
+  }),
+  operation(3, 'undelivered', fc.record({ nth, span: fc.option(span) }), ({ ledger, deliveries }, given) => {
+    const delivery = pick(deliveries, given.nth);
+    return delivery === undefined ? NOTHING : ledger.undelivered(delivery, 'why', given.span);
+  }),
+  operation(1, 'retryStuck', fc.constantFrom(undefined, 'ops'), ({ ledger }, channel) => ledger.retryStuck(channel)),
+];
+
+const anyOperation = fc.oneof(...rotations, ...debts, ...records, ...outbox);
+const everything = { names: [...CREDENTIALS], issuer: 'hm', revision: 'r1' } as const;
+
+/** A life of a ledger: all credentials declared, then anything. */
+export function lives(longest: number): fc.Arbitrary<readonly Operation[]> {
+  const first = declaring(1, fc.constant(everything)).arbitrary;
+  return fc.tuple(first, fc.array(anyOperation, { minLength: Math.floor(longest / 2), maxLength: longest })).map(([begin, then]) => [begin, ...then]);
+}
