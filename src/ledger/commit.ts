@@ -1,122 +1,133 @@
-import type { UpdateObject } from 'kysely';
-import { sql } from 'kysely';
 import { KeyturnError } from '../core/errors.ts';
 import { scrub } from '../core/secret.ts';
 import { isTerminal, type RotationState } from '../core/vocabulary.ts';
 import type { Change, CommitOutcome, Lease, Rotation } from '../ports/ledger.ts';
-import { appendAudit } from './audit.ts';
-import { insertDebt } from './debts.ts';
-import { bindCurrent, setKeyStates, upsertKey } from './keys.ts';
-import { insertNotices } from './outbox.ts';
-import { releaseSlot, reserve, unlockLocations } from './reservations.ts';
-import { toRotation } from './rows.ts';
-import { NOW, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
-import type { Tables } from './tables.ts';
-import { recordTransition } from './transitions.ts';
-import { insertWatch } from './watches.ts';
+import { auditStatements } from './audit.ts';
+import { Refused, orRefuse, type Batch } from './batch.ts';
+import { debtStatements } from './debts.ts';
+import { keyStateStatements, upsertKeyStatement, refusedKey } from './keys.ts';
+import { noticeStatements } from './outbox.ts';
+import { releaseSlot, reserveStatements, standsInTheWay, unlockLocations } from './reservations.ts';
+import { rotationOf, type JsonRow } from './rows.ts';
+import { situationStatement, toSituation } from './situation.ts';
+import { AT_NOW, Fragment, atNowPlus, fragment, statement, type Statement } from './statement.ts';
+import { json } from './sql.ts';
+import { watchStatement } from './watches.ts';
 
-type Refusal = Exclude<CommitOutcome, { outcome: 'ok' }>;
+const LOST = { outcome: 'lease-lost' };
 
-/** Thrown to roll the transaction back when something is held by somebody else. */
-class Refused extends Error {
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super(refusal.outcome);
-    this.refusal = refusal;
-  }
-}
-
-/** The guarded write: see `Ledger.commit`. */
-export async function commit(db: Db, lease: Lease, expectState: RotationState, change: Change): Promise<CommitOutcome> {
+/** The guarded write: see `Ledger.commit`. One batch, so one round trip; a second one before it where something is reserved. */
+export async function commit(batch: Batch, lease: Lease, expectState: RotationState, change: Change): Promise<CommitOutcome> {
   try {
-    const rotation = await inTransaction(db, (tx) => apply(tx, lease, expectState, change));
-    return { outcome: 'ok', rotation };
+    const held = heldBy(lease, expectState);
+    const [inTheWay] = reserves(change) ? await batch([statement`select ${standsInTheWay(lease.rotation, change)}`]) : [];
+    if (inTheWay != null) throw new Refused(inTheWay);
+    const reservations = reserves(change) ? [holdStatement(held), ...reserveStatements(lease.rotation, change)] : [];
+    const write = writeStatement(lease, expectState, change, held);
+    const belongings = belongingStatements(lease, expectState, change);
+    const newKey = change.newKey === undefined ? [] : [upsertKeyStatement(change.newKey, lease.rotation.id)];
+    const answers = await batch([...reservations, write, ...newKey, ...belongings, situationStatement(lease.rotation.id)]);
+    return written(lease, answers[reservations.length], newKey.length > 0 ? answers[reservations.length + 1] : undefined, answers.at(-1));
   } catch (error) {
-    if (error instanceof Refused) return error.refusal;
-    throw error;
+    if (!(error instanceof Refused)) throw error;
+    return refused(lease, error.refusal as { readonly outcome: string });
   }
 }
 
-async function apply(tx: Tx, lease: Lease, expectState: RotationState, change: Change): Promise<Rotation> {
-  const before = await guard(tx, lease, expectState);
-  const refusal = await reserve(tx, before, change);
-  if (refusal !== null) throw new Refused(refusal);
-  const newKeyId = await applyKeys(tx, change);
-  const after = await updateRotation(tx, before, change, newKeyId);
-  await applyBelongings(tx, lease, after, change);
-  await letGo(tx, after, change);
-  if (after.state !== before.state || after.reason !== before.reason) {
-    await recordTransition(tx, after, before.state, { worker: lease.worker, actor: actorOf(lease, after) });
-  }
-  return after;
+function reserves({ pace, reserveSlot, lockLocations }: Change): boolean {
+  return pace !== undefined || reserveSlot !== undefined || (lockLocations ?? []).length > 0;
 }
 
-function actorOf(lease: Lease, rotation: Rotation) {
-  return { who: `worker:${lease.worker}`, why: rotation.reason };
+/** The row as this lease knows it, while the lease lasts. */
+function heldBy({ rotation, epoch, worker }: Lease, state: RotationState): Fragment {
+  return fragment`id = ${rotation.id} and epoch = ${epoch} and worker = ${worker} and state = ${state} and lease_until > ${AT_NOW}`;
 }
 
-/** Locks the row and proves that this worker may still write. */
-async function guard(tx: Tx, lease: Lease, expectState: RotationState): Promise<Rotation> {
-  const row = await tx
-    .selectFrom('rotations')
-    .selectAll()
-    .select(sql<boolean>`lease_until > ${NOW}`.as('live'))
-    .where('id', '=', lease.rotation.id)
-    .forUpdate()
-    .executeTakeFirst();
-  const holds = row !== undefined && row.live && row.epoch === lease.epoch && row.worker === lease.worker;
-  if (!holds || row.state !== expectState) throw leaseLost(lease);
-  return toRotation(row);
+/** Locks the row first: whoever reserves holds it. */
+function holdStatement(held: Fragment): Statement {
+  return statement`with held as (select id from keyturn.rotations where ${held} for update) select ${orRefuse(fragment`(select to_json(id)::text from held)`, LOST)}`;
+}
+
+/** Proves that this worker may still write, writes, and tells the change of state or reason to history and audit log. */
+function writeStatement(lease: Lease, from: RotationState, change: Change, held: Fragment): Statement {
+  const { worker } = lease;
+  return statement`
+    with before as (
+      select id, state as from_state, reason as from_reason from keyturn.rotations where ${held} for update
+    ), after as (
+      update keyturn.rotations r set ${assignments(from, change)} from before where r.id = before.id returning r.*, from_state, from_reason
+    ), changed as (
+      select *, ${AT_NOW} as at from after where state <> from_state or reason <> from_reason
+    ), told as (
+      insert into keyturn.transitions (rotation_id, at, from_state, to_state, reason, message, epoch, worker)
+      select id, at, from_state, state, reason, message, epoch, ${worker} from changed
+    ), logged as (
+      insert into keyturn.audit (at, type, actor, credential, rotation_id, detail)
+      select date_trunc('milliseconds', at), 'rotation.transition', jsonb_build_object('who', ${`worker:${worker}`}::text, 'why', reason), credential, id,
+        jsonb_build_object('from', from_state, 'to', state, 'reason', reason, 'message', message, 'epoch', epoch, 'kind', kind, 'path', path)
+      from changed
+    )
+    select ${orRefuse(fragment`(select (to_jsonb(after) - 'plan')::text from after)`, LOST)}`;
+}
+
+function assignments(from: RotationState, change: Change): Fragment {
+  const to = change.to ?? from;
+  const over = isTerminal(to);
+  const set: Fragment[] = [fragment`epoch = r.epoch`];
+  if (to !== from) set.push(fragment`state = ${to}, state_since = ${AT_NOW}`);
+  if (change.reason !== undefined) set.push(fragment`reason = ${change.reason}`);
+  if (change.message !== undefined) set.push(fragment`message = ${scrub(change.message)}`);
+  if (change.notes !== undefined) set.push(fragment`notes = ${json(change.notes)}`);
+  if (change.oldKeyId !== undefined) set.push(fragment`old_key_id = ${change.oldKeyId}`);
+  if (change.newKeyId !== undefined) set.push(fragment`new_key_id = ${change.newKeyId}`);
+  if (over) return joined([...set, fragment`finished_at = ${AT_NOW}, wake_at = null, worker = null, lease_until = null`]);
+  if (change.wakeInMs !== undefined) set.push(change.wakeInMs === null ? fragment`wake_at = null` : fragment`wake_at = ${atNowPlus(change.wakeInMs)}`);
+  if (change.leaseMs != null) set.push(fragment`lease_until = ${atNowPlus(change.leaseMs)}`);
+  if (change.leaseMs === null) set.push(fragment`worker = null, lease_until = null`);
+  // It begins anew when its cause clears, and must then be paced again.
+  if (to === 'blocked') set.push(fragment`paced_at = null`);
+  else if (change.pace !== undefined) set.push(fragment`paced_at = coalesce(r.paced_at, ${AT_NOW})`);
+  return joined(set);
+}
+
+function joined(parts: readonly Fragment[]): Fragment {
+  return new Fragment(['', ...parts.slice(1).map(() => ', '), ''], parts);
+}
+
+function belongingStatements(lease: Lease, from: RotationState, change: Change): readonly Statement[] {
+  const { id, credential } = lease.rotation;
+  const to = change.to ?? from;
+  const over = isTerminal(to);
+  const actor = { who: `worker:${lease.worker}`, why: change.reason ?? lease.rotation.reason };
+  return [
+    ...keyStateStatements(change.keyStates ?? []),
+    ...(change.debts ?? []).flatMap((debt) => debtStatements(debt, actor)),
+    ...(change.watches ?? []).map(watchStatement),
+    ...noticeStatements(change.notices ?? [], id),
+    ...auditStatements((change.audit ?? []).map((entry) => ({ ...entry, rotationId: id, credential }))),
+    ...(over || change.unlockLocations === true ? [unlockLocations(id)] : []),
+    ...(over || change.releaseSlot === true ? [releaseSlot(id)] : []),
+    // The age of the key begins anew: when it is due next is for the next sweep to say.
+    ...(to === 'done' ? [statement`update keyturn.credentials set last_rotated_at = ${AT_NOW}, due_at = '-infinity' where name = ${credential}`] : []),
+  ];
+}
+
+function written(lease: Lease, row: unknown, newKeyId: unknown, situation: unknown): CommitOutcome {
+  const after = row as JsonRow<'rotations'>;
+  const known: Rotation = rotationOf({ ...after, plan: lease.rotation.plan });
+  const rotation = typeof newKeyId === 'string' && newKeyId !== '' ? { ...known, newKeyId } : known;
+  const expiresAt = after.lease_until === null ? lease.expiresAt : new Date(after.lease_until);
+  return { outcome: 'ok', rotation, lease: { ...lease, rotation, situation: toSituation(situation), expiresAt } };
+}
+
+function refused(lease: Lease, refusal: { readonly outcome: string }): CommitOutcome {
+  if (refusal.outcome === 'lease-lost') throw leaseLost(lease);
+  const keyError = refusedKey(refusal);
+  if (keyError !== null) throw keyError;
+  return refusal as Exclude<CommitOutcome, { outcome: 'ok' }>;
 }
 
 export function leaseLost(lease: Lease): KeyturnError {
   const message = `Worker ${lease.worker} no longer holds rotation ${lease.rotation.id} (epoch ${lease.epoch}): nothing was written.`;
   return new KeyturnError('LEASE_LOST', message, { effect: 'none' });
-}
-
-/** Keys that stop being current first, so that the one that becomes current has the last word. */
-async function applyKeys(tx: Tx, change: Change): Promise<string | undefined> {
-  const states = [...(change.keyStates ?? [])].sort((a, b) => Number(a.state === 'current') - Number(b.state === 'current'));
-  await setKeyStates(tx, states);
-  if (change.newKey === undefined) return undefined;
-  const key = await upsertKey(tx, change.newKey);
-  if (key.state === 'current') await bindCurrent(tx, key.credential, key.id);
-  return key.state === 'current' || key.state === 'staged' ? key.id : undefined;
-}
-
-async function updateRotation(tx: Tx, before: Rotation, change: Change, newKeyId: string | undefined): Promise<Rotation> {
-  const to = change.to ?? before.state;
-  const set: UpdateObject<Tables, 'rotations'> = {};
-  if (to !== before.state) Object.assign(set, { state: to, state_since: NOW });
-  if (change.reason !== undefined) set.reason = change.reason;
-  if (change.message !== undefined) set.message = scrub(change.message);
-  if (change.notes !== undefined) set.notes = json(change.notes);
-  if (change.oldKeyId !== undefined) set.old_key_id = change.oldKeyId;
-  if (change.newKeyId !== undefined || newKeyId !== undefined) set.new_key_id = change.newKeyId ?? newKeyId ?? null;
-  if (change.wakeInMs !== undefined) set.wake_at = change.wakeInMs === null ? null : nowPlus(change.wakeInMs);
-  // It begins anew when its cause clears, and must then be paced again.
-  if (to === 'blocked') set.paced_at = null;
-  if (isTerminal(to)) Object.assign(set, { finished_at: NOW, wake_at: null, worker: null, lease_until: null });
-  if (Object.keys(set).length === 0) return before;
-  const query = tx.updateTable('rotations').set(set).where('id', '=', before.id);
-  return toRotation(await query.returningAll().executeTakeFirstOrThrow());
-}
-
-async function applyBelongings(tx: Tx, lease: Lease, rotation: Rotation, change: Change): Promise<void> {
-  const actor = actorOf(lease, rotation);
-  for (const debt of change.debts ?? []) await insertDebt(tx, debt, actor);
-  for (const watch of change.watches ?? []) await insertWatch(tx, watch);
-  await insertNotices(tx, change.notices ?? [], rotation.id);
-  const { id: rotationId, credential } = rotation;
-  await appendAudit(tx, (change.audit ?? []).map((entry) => ({ ...entry, rotationId, credential })));
-}
-
-async function letGo(tx: Tx, rotation: Rotation, change: Change): Promise<void> {
-  const over = isTerminal(rotation.state);
-  if (over || change.unlockLocations === true) await unlockLocations(tx, rotation.id);
-  if (over || change.releaseSlot === true) await releaseSlot(tx, rotation.id);
-  if (rotation.state !== 'done') return;
-  // The age of the key begins anew: when it is due next is for the next sweep to say.
-  await tx.updateTable('credentials').set({ last_rotated_at: NOW, due_at: sql`'-infinity'` }).where('name', '=', rotation.credential).execute();
 }

@@ -2,6 +2,7 @@ import { deriveKey, type Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import { sql } from 'kysely';
 import { auditMethods } from './audit.ts';
+import type { Batch } from './batch.ts';
 import { credentialMethods } from './credentials.ts';
 import { debtMethods } from './debts.ts';
 import { ledgerError } from './failures.ts';
@@ -18,6 +19,7 @@ import { watchMethods } from './watches.ts';
 export interface LedgerParts {
   readonly kind: Ledger['kind'];
   readonly db: Db;
+  readonly batch: Batch;
   readonly rootKey: Secret;
   readonly installation: string;
   readonly sync: () => Promise<void>;
@@ -25,14 +27,14 @@ export interface LedgerParts {
 }
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
-export function composeLedger({ kind, db, rootKey, installation, sync, close }: LedgerParts): Ledger {
+export function composeLedger({ kind, db, batch, rootKey, installation, sync, close }: LedgerParts): Ledger {
   return translated({
     kind,
     ...credentialMethods(db),
     ...keyMethods(db),
-    ...rotationMethods(db),
-    ...debtMethods(db),
-    ...watchMethods(db),
+    ...rotationMethods(db, batch),
+    ...debtMethods(db, batch),
+    ...watchMethods(db, batch),
     ...pauseMethods(db),
     ...auditMethods(db),
     ...sealMethods(db, deriveKey(rootKey, 'audit')),

@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
-import type { SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+import type { BatchRows, SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+import type { Statement } from './statement.ts';
+import { BatchAnswers, batchMessages } from './wire.ts';
 
 /** Hands the one PGlite session to one client at a time, in the order of asking. */
 class Turns {
@@ -104,6 +106,15 @@ function shape(result: { rows: Record<string, unknown>[]; affectedRows?: number;
   return { command, rowCount, rows: result.rows };
 }
 
+function answersOf(messages: Awaited<ReturnType<PGlite['execProtocol']>>['messages']): BatchRows {
+  const answers = new BatchAnswers();
+  for (const message of messages) {
+    if (message.name === 'dataRow') answers.row((message as unknown as { readonly fields: readonly (string | null)[] }).fields);
+    else if (message.name === 'commandComplete') answers.complete();
+  }
+  return answers.all();
+}
+
 /** A `pg.Pool`-shaped pool over one PGlite. Clients are cheap and unlimited; transactions exclude each other. */
 export class PGlitePool extends EventEmitter implements SqlPool {
   /** In process there is no connection that could die unnoticed. */
@@ -112,6 +123,8 @@ export class PGlitePool extends EventEmitter implements SqlPool {
   readonly #turns = new Turns();
   readonly #clients = new Set<PGliteClient>();
   readonly #stopListening: () => void;
+  /** Names that the session has prepared. */
+  readonly #prepared = new Set<string>();
   #ended: Promise<void> | null = null;
 
   constructor(db: PGlite) {
@@ -127,6 +140,19 @@ export class PGlitePool extends EventEmitter implements SqlPool {
       return await client.query(text, parameters);
     } finally {
       client.release();
+    }
+  }
+
+  /** One crossing into WebAssembly for all of them. */
+  async batch(statements: readonly Statement[]): Promise<BatchRows> {
+    if (this.#ended !== null) throw new Error('the embedded ledger is closed');
+    const endTurn = await this.#turns.take();
+    try {
+      const { messages } = await this.#db.execProtocol(batchMessages(statements, this.#prepared));
+      for (const { name } of statements) this.#prepared.add(name);
+      return answersOf(messages);
+    } finally {
+      endTurn();
     }
   }
 

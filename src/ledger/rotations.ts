@@ -1,17 +1,20 @@
 import { sql } from 'kysely';
 import { KeyturnError } from '../core/errors.ts';
 import type { Lease, Ledger, Rotation } from '../ports/ledger.ts';
+import type { Batch } from './batch.ts';
 import { commit, leaseLost } from './commit.ts';
 import { request } from './request.ts';
-import { toRotation, toTransition } from './rows.ts';
-import { LEASE_FREE, NOW, bounded, nowPlus, type Db } from './sql.ts';
+import { rotationOf, toRotation, toTransition, type JsonRow } from './rows.ts';
+import { situationStatement, toSituation } from './situation.ts';
+import { AT_NOW, atNowPlus, statement } from './statement.ts';
+import { LEASE_FREE, NOW, bounded, type Db } from './sql.ts';
 
 type RotationMethods =
   | 'request' | 'rotation' | 'openRotation' | 'rotations' | 'history' | 'wakeable' | 'lease' | 'renew' | 'commit' | 'release';
 const ID_OR_PREFIX = /^[0-9A-Z]{1,26}$/;
 const MAX_HISTORY = 10_000;
 
-export function rotationMethods(db: Db): Pick<Ledger, RotationMethods> {
+export function rotationMethods(db: Db, batch: Batch): Pick<Ledger, RotationMethods> {
   return {
     request: (rotation) => request(db, rotation),
     rotation: (idOrPrefix) => byIdOrPrefix(db, idOrPrefix.toUpperCase()),
@@ -31,11 +34,11 @@ export function rotationMethods(db: Db): Pick<Ledger, RotationMethods> {
       const rows = await query.where(LEASE_FREE).orderBy(sql`kind <> 'emergency'`).orderBy('wake_at').limit(limit).execute();
       return rows.map((row) => row.id);
     },
-    lease: (rotationId, worker, ttlMs) => lease(db, rotationId, worker, ttlMs),
-    renew: (held, ttlMs) => renew(db, held, ttlMs),
-    commit: (held, expectState, change) => commit(db, held, expectState, change),
-    async release(held) {
-      await holding(db.updateTable('rotations').set({ worker: null, lease_until: null }), held).execute();
+    lease: (rotationId, worker, ttlMs) => lease(batch, rotationId, worker, ttlMs),
+    renew: (held, ttlMs) => renew(batch, held, ttlMs),
+    commit: (held, expectState, change) => commit(batch, held, expectState, change),
+    async release({ rotation, epoch, worker }) {
+      await batch([statement`update keyturn.rotations set worker = null, lease_until = null where id = ${rotation.id} and epoch = ${epoch} and worker = ${worker}`]);
     },
   };
 }
@@ -59,28 +62,28 @@ async function list(db: Db, filter: Parameters<Ledger['rotations']>[0], page: Pa
   return (await query.orderBy('id', 'desc').limit(bounded(page)).execute()).map(toRotation);
 }
 
-async function lease(db: Db, rotationId: string, worker: string, ttlMs: number): Promise<Lease | null> {
-  const { rows } = await sql<Parameters<typeof toRotation>[0] & { taken_over: boolean; lease_until: Date }>`
+async function lease(batch: Batch, rotationId: string, worker: string, ttlMs: number): Promise<Lease | null> {
+  const [taken, situation] = await batch([statement`
     with free as (
       select id, worker from keyturn.rotations
-      where id = ${rotationId} and finished_at is null and ${LEASE_FREE} for update
+      where id = ${rotationId} and finished_at is null and (lease_until is null or lease_until <= ${AT_NOW}) for update
+    ), taken as (
+      update keyturn.rotations r set epoch = r.epoch + 1, worker = ${worker}, lease_until = ${atNowPlus(ttlMs)}
+      from free where r.id = free.id
+      returning r.*, free.worker is not null as taken_over
     )
-    update keyturn.rotations r set epoch = r.epoch + 1, worker = ${worker}, lease_until = ${nowPlus(ttlMs)}
-    from free where r.id = free.id
-    returning r.*, free.worker is not null as taken_over`.execute(db);
-  const row = rows[0];
-  if (row === undefined) return null;
-  return { rotation: toRotation(row), epoch: row.epoch, worker, expiresAt: row.lease_until, takenOver: row.taken_over };
+    select to_jsonb(taken)::text from taken`, situationStatement(rotationId)]);
+  if (taken == null) return null;
+  const row = taken as JsonRow<'rotations'> & { readonly taken_over: boolean; readonly lease_until: string };
+  return { rotation: rotationOf(row), situation: toSituation(situation), epoch: row.epoch, worker, expiresAt: new Date(row.lease_until), takenOver: row.taken_over };
 }
 
-async function renew(db: Db, held: Lease, ttlMs: number): Promise<Lease> {
-  const query = holding(db.updateTable('rotations').set({ lease_until: nowPlus(ttlMs) }), held);
-  const row = await query.where('lease_until', '>', NOW).where('finished_at', 'is', null).returningAll().executeTakeFirst();
-  if (row === undefined || row.lease_until === null) throw leaseLost(held);
-  return { ...held, rotation: toRotation(row), expiresAt: row.lease_until };
-}
-
-/** Narrows an update to the row as this lease knows it. */
-function holding<Q extends { where(column: 'id' | 'epoch' | 'worker', operator: '=', value: string | number): Q }>(query: Q, held: Lease): Q {
-  return query.where('id', '=', held.rotation.id).where('epoch', '=', held.epoch).where('worker', '=', held.worker);
+async function renew(batch: Batch, held: Lease, ttlMs: number): Promise<Lease> {
+  const { rotation, epoch, worker } = held;
+  const [until] = await batch([statement`
+    update keyturn.rotations set lease_until = ${atNowPlus(ttlMs)}
+    where id = ${rotation.id} and epoch = ${epoch} and worker = ${worker} and lease_until > ${AT_NOW} and finished_at is null
+    returning to_json(lease_until)::text`]);
+  if (typeof until !== 'string') throw leaseLost(held);
+  return { ...held, expiresAt: new Date(until) };
 }

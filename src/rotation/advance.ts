@@ -46,7 +46,7 @@ async function steps(engine: Engine, holder: { lease: Lease }, signal: AbortSign
 /** The holder before may still be acting: what it sent is unknown, and its longest effect is waited out before a revoke. */
 async function noteTakeover(engine: Engine, lease: Lease): Promise<Lease> {
   const notes = lease.rotation.notes as Notes;
-  const hazardUntil = new Date((await engine.ledger.now()).getTime() + LONGEST_EFFECT_MS).toISOString();
+  const hazardUntil = new Date(lease.situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
   return await commit(engine, lease, { notes: { ...notes, hazardUntil } });
 }
 
@@ -78,7 +78,7 @@ async function go(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' })
   const from = lease.rotation.state;
   const outcome = await engine.ledger.commit(lease, from, await goChange(turn, facts, decision));
   if (outcome.outcome === 'ok') {
-    turn.lease = { ...lease, rotation: outcome.rotation };
+    turn.lease = outcome.lease;
     logTransition(engine, facts, decision);
     return false;
   }
@@ -100,7 +100,7 @@ function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' }>): Change {
 async function commit(engine: Engine, lease: Lease, change: Change): Promise<Lease> {
   const outcome = await engine.ledger.commit(lease, lease.rotation.state, change);
   if (outcome.outcome !== 'ok') throw new Error(`a write without conditions was answered ${outcome.outcome}`);
-  return { ...lease, rotation: outcome.rotation };
+  return outcome.lease;
 }
 
 function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>): Record<string, unknown> {
