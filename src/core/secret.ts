@@ -1,27 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
+import { MASK, Scrubber } from './scrubber.ts';
 
-const MASK = '[secret]';
-const MIN_SCRUBBED_LENGTH = 8;
-const MAX_REGISTERED = 20_000;
-
-/** Every form in which a wrapped value could turn up in text, oldest first; bounded so that years of rotations fit. */
-const registered = new Set<string>();
-
-function register(value: string): void {
-  const json = JSON.stringify(value).slice(1, -1);
-  const forms = [value, json, encodeURIComponent(value), Buffer.from(value).toString('base64').replace(/=+$/, '')];
-  for (const form of forms) {
-    if (form.length < MIN_SCRUBBED_LENGTH) continue;
-    registered.delete(form);
-    registered.add(form);
-  }
-  while (registered.size > MAX_REGISTERED) {
-    const oldest = registered.values().next().value;
-    if (oldest === undefined) return;
-    registered.delete(oldest);
-  }
-}
+/** Every value that was wrapped, bounded so that years of rotations fit. */
+const scrubber = new Scrubber();
 
 /**
  * A secret value that cannot print itself: `String`, `JSON.stringify`, `util.inspect` and template literals all
@@ -33,7 +15,7 @@ export class Secret {
   constructor(value: string) {
     if (value === '') throw new TypeError('a secret value must not be empty');
     this.#value = value;
-    register(value);
+    scrubber.register(value);
   }
 
   /** The value itself. Call it only where the value crosses to an issuer, a store, or a signature. */
@@ -63,11 +45,7 @@ export class Secret {
 
 /** Replaces every registered secret value in `text` with `[secret]`. */
 export function scrub(text: string): string {
-  let clean = text;
-  for (const value of registered) {
-    if (clean.includes(value)) clean = clean.replaceAll(value, MASK);
-  }
-  return clean;
+  return scrubber.scrub(text);
 }
 
 /** Identifies a key's value without revealing it: HMAC-SHA-256 under the installation's fingerprint key, hex. */
