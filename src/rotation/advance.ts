@@ -16,26 +16,34 @@ const TELL_AFTER_ERRORS = 5;
 
 /**
  * Advances one rotation as far as it goes now. Returns at once when another worker holds it. Safe to call at any time,
- * any number of times, from any number of workers (promise 6).
+ * any number of times, from any number of workers (promise 6). Answers whether something may wait in the outbox now.
  */
-export async function advance(engine: Engine, rotationId: string, signal: AbortSignal): Promise<void> {
+export async function advance(engine: Engine, rotationId: string, signal: AbortSignal): Promise<boolean> {
   const lease = await engine.ledger.lease(rotationId, engine.worker, LEASE_MS);
-  if (lease === null) return;
-  const holder = { lease };
+  if (lease === null) return false;
+  const holder: Holder = { lease, leftMs: LEASE_MS, tells: false };
   try {
     await steps(engine, holder, signal);
   } catch (error) {
     await stumble(engine, holder, error);
   } finally {
-    await engine.ledger.release(holder.lease).catch(() => undefined);
+    // Whoever rests or ended has given it back with the last write.
+    if (holder.leftMs > 0) await engine.ledger.release(holder.lease).catch(() => undefined);
   }
   await wakeLater(engine, holder.lease);
+  return holder.tells;
 }
 
-async function steps(engine: Engine, holder: { lease: Lease }, signal: AbortSignal): Promise<void> {
-  if (holder.lease.takenOver) holder.lease = await noteTakeover(engine, holder.lease);
+/** The lease, and what is surely left of it; nothing once it was given back. */
+interface Holder extends Pick<Turn, 'lease' | 'leftMs'> {
+  /** Whether anything was written that people may have to be told. */
+  tells: boolean;
+}
+
+async function steps(engine: Engine, holder: Holder, signal: AbortSignal): Promise<void> {
+  if (holder.lease.takenOver) await noteTakeover(engine, holder);
   const plugins = await engine.plugins(holder.lease.rotation.plan);
-  const turn: Turn = { engine, plugins, signal, get lease() { return holder.lease; }, set lease(lease) { holder.lease = lease; } };
+  const turn: Turn & Holder = Object.assign(holder, { engine, plugins, signal });
   while (!signal.aborted) {
     const facts = await gather(turn);
     const rests = await take(turn, facts, decide(facts));
@@ -44,45 +52,45 @@ async function steps(engine: Engine, holder: { lease: Lease }, signal: AbortSign
 }
 
 /** The holder before may still be acting: what it sent is unknown, and its longest effect is waited out before a revoke. */
-async function noteTakeover(engine: Engine, lease: Lease): Promise<Lease> {
-  const notes = lease.rotation.notes as Notes;
-  const hazardUntil = new Date(lease.situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
-  return await commit(engine, lease, { notes: { ...notes, hazardUntil } });
+async function noteTakeover(engine: Engine, holder: Holder): Promise<void> {
+  const { rotation, situation } = holder.lease;
+  const hazardUntil = new Date(situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
+  await commit(engine, holder, { notes: { ...(rotation.notes as Notes), hazardUntil } });
 }
 
 /** Carries a decision out. Answers whether the rotation rests now. */
-async function take(turn: Turn, facts: Facts, decision: Decision): Promise<boolean> {
+async function take(turn: Turn & Holder, facts: Facts, decision: Decision): Promise<boolean> {
   const { engine } = turn;
   switch (decision.kind) {
     case 'wait': {
-      turn.lease = await commit(engine, turn.lease, waitChange(turn, facts, decision));
+      await commit(engine, turn, waitChange(turn, facts, decision), true);
       return true;
     }
     case 'write': {
-      turn.lease = await commit(engine, turn.lease, await writeChange(turn, facts, decision));
+      await commit(engine, turn, await writeChange(turn, facts, decision));
       return false;
     }
     case 'effect': {
       const outcome = await act(turn, facts, decision.effect);
       const { notes, wakeInMs } = { notes: merged(turn.lease.rotation.notes, outcome.notes), wakeInMs: outcome.restMs ?? 0 };
-      turn.lease = await commit(engine, turn.lease, { ...outcome.change, reason: decision.reason, message: decision.message, notes, wakeInMs });
-      return outcome.restMs !== undefined;
+      const rests = outcome.restMs !== undefined;
+      turn.tells ||= rests; // what could not be done may have told by itself
+      await commit(engine, turn, { ...outcome.change, reason: decision.reason, message: decision.message, notes, wakeInMs }, rests);
+      return rests;
     }
     case 'go':
       return await go(turn, facts, decision);
   }
 }
 
-async function go(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' }): Promise<boolean> {
-  const { engine, lease } = turn;
-  const from = lease.rotation.state;
-  const outcome = await engine.ledger.commit(lease, from, await goChange(turn, facts, decision));
+async function go(turn: Turn & Holder, facts: Facts, decision: Decision & { kind: 'go' }): Promise<boolean> {
+  const { engine } = turn;
+  const outcome = await write(engine, turn, await goChange(turn, facts, decision), isTerminal(decision.to));
   if (outcome.outcome === 'ok') {
-    turn.lease = outcome.lease;
     logTransition(engine, facts, decision);
     return false;
   }
-  turn.lease = await commit(engine, turn.lease, { ...contended(outcome), wakeInMs: CONTENDED_MS });
+  await commit(engine, turn, { ...contended(outcome), wakeInMs: CONTENDED_MS }, true);
   return true;
 }
 
@@ -97,10 +105,18 @@ function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' }>): Change {
   }
 }
 
-async function commit(engine: Engine, lease: Lease, change: Change): Promise<Lease> {
-  const outcome = await engine.ledger.commit(lease, lease.rotation.state, change);
+/** The guarded write, which renews the lease too, or gives it back when the rotation rests now. */
+async function write(engine: Engine, holder: Holder, change: Change, rests: boolean): Promise<CommitOutcome> {
+  const { lease } = holder;
+  holder.tells ||= (change.notices ?? []).some((notice) => notice.channels.length > 0);
+  const outcome = await engine.ledger.commit(lease, lease.rotation.state, { ...change, leaseMs: rests ? null : LEASE_MS });
+  if (outcome.outcome === 'ok') Object.assign(holder, { lease: outcome.lease, leftMs: rests ? 0 : LEASE_MS });
+  return outcome;
+}
+
+async function commit(engine: Engine, holder: Holder, change: Change, rests = false): Promise<void> {
+  const outcome = await write(engine, holder, change, rests);
   if (outcome.outcome !== 'ok') throw new Error(`a write without conditions was answered ${outcome.outcome}`);
-  return outcome.lease;
 }
 
 function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>): Record<string, unknown> {
@@ -108,7 +124,7 @@ function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>)
 }
 
 /** Something unforeseen: another worker took over (then nothing is written), or a defect or an outage (then it is tried again). */
-async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown): Promise<void> {
+async function stumble(engine: Engine, holder: Holder, error: unknown): Promise<void> {
   const { rotation } = holder.lease;
   const log = engine.log.child({ credential: rotation.credential, rotation: rotation.id });
   if (isLeaseLost(error)) {
@@ -120,21 +136,21 @@ async function stumble(engine: Engine, holder: { lease: Lease }, error: unknown)
     const trouble = troubleOf(rotation.notes, await engine.ledger.now(), error);
     const delay = Math.min(60_000, 1_000 * 2 ** Math.min(6, trouble.count));
     const message = `${describeError(error)}${trouble.count >= TELL_AFTER_ERRORS ? ' It has failed repeatedly.' : ''}`;
-    holder.lease = await commit(engine, holder.lease, { reason: 'error', message, notes: { ...rotation.notes, trouble }, wakeInMs: delay });
+    await commit(engine, holder, { reason: 'error', message, notes: { ...rotation.notes, trouble }, wakeInMs: delay }, true);
   } catch (second) {
     log.warn({ error: describeError(second) }, 'the failure could not be recorded; the sweep finds the rotation again');
   }
 }
 
 /** The queue is only asked to wake it on time; the sweep finds it in any case. */
-async function wakeLater(engine: Engine, { rotation }: Lease): Promise<void> {
-  if (rotation.wakeAt === null) {
-    // Its end decides when the credential is due next.
-    await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
+async function wakeLater(engine: Engine, { rotation, situation }: Lease): Promise<void> {
+  if (rotation.wakeAt !== null) {
+    const delayMs = Math.max(0, rotation.wakeAt.getTime() - situation.now.getTime());
+    await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
     return;
   }
-  const delayMs = Math.max(0, rotation.wakeAt.getTime() - (await engine.ledger.now()).getTime());
-  await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
+  // Its end decides when the credential is due next: of one that is done its last write has told.
+  if (rotation.state !== 'done') await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
 }
 
 function logTransition(engine: Engine, facts: Facts, decision: Decision & { kind: 'go' }): void {
