@@ -3,8 +3,8 @@ import type { Statement } from './statement.ts';
 
 const FIRST_BYTES = 4_096;
 /** Types of messages: a letter each. */
-const [BIND, CLOSE, EXECUTE, PARSE, SYNC] = [0x42, 0x43, 0x45, 0x50, 0x53] as const;
-const STATEMENT_KIND = 0x53;
+const [BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SYNC] = [0x42, 0x43, 0x44, 0x45, 0x50, 0x53] as const;
+const [STATEMENT_KIND, PORTAL_KIND] = [0x53, 0x50] as const;
 
 /** Bytes that grow, with each message's length filled in when it ends. */
 class Messages {
@@ -75,16 +75,47 @@ export function batchMessages(statements: readonly Statement[], known: ReadonlyS
       out.begin(PARSE).text(name).byte(0).text(text).byte(0).int16(0).finish();
       parsed.add(name);
     }
-    out.begin(BIND).byte(0).text(name).byte(0).int16(0).int16(values.length);
-    for (const value of values) {
-      if (value === null) out.int32(-1);
-      else out.sized(value);
-    }
-    out.int16(0).finish();
+    bind(out, name, values);
     out.begin(EXECUTE).byte(0).int32(0).finish();
   }
   out.begin(SYNC).finish();
   return out.taken();
+}
+
+/** The messages of one query that is not kept: its rows are described. */
+export function queryMessages(text: string, values: readonly (string | null)[]): Buffer {
+  const out = new Messages();
+  out.begin(PARSE).byte(0).text(text).byte(0).int16(0).finish();
+  bind(out, '', values);
+  out.begin(DESCRIBE).byte(PORTAL_KIND).byte(0).finish();
+  out.begin(EXECUTE).byte(0).int32(0).finish();
+  out.begin(SYNC).finish();
+  return out.taken();
+}
+
+function bind(out: Messages, name: string, values: readonly (string | null)[]): void {
+  out.begin(BIND).byte(0).text(name).byte(0).int16(0).int16(values.length);
+  for (const value of values) {
+    if (value === null) out.int32(-1);
+    else out.sized(value);
+  }
+  out.int16(0).finish();
+}
+
+/** A parameter as node-postgres would send it: what the queue and Kysely are written for. */
+export function asParameter(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (ArrayBuffer.isView(value)) return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
+  if (Array.isArray(value)) return `{${value.map(asElement).join(',')}}`;
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? value.toString() : JSON.stringify(value);
+}
+
+function asElement(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  const text = asParameter(value) ?? '';
+  return Array.isArray(value) ? text : `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }
 
 /** Gathers the answers of a batch as they come in: of each statement its rows' first column. */
