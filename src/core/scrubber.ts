@@ -83,11 +83,12 @@ export class Scrubber {
   /** Ranges of the text, in order, none touching the inside of another. */
   #find(text: string): readonly [from: number, to: number][] {
     const found: [number, number][] = [];
+    const buckets = this.#buckets;
     let hash = 0;
     for (let end = 1; end <= text.length; end += 1) {
       if (end > MIN_SCRUBBED_LENGTH) hash = (hash - Math.imul(text.charCodeAt(end - MIN_SCRUBBED_LENGTH - 1), OLDEST)) | 0;
       hash = (Math.imul(hash, BASE) + text.charCodeAt(end - 1)) | 0;
-      if (end < MIN_SCRUBBED_LENGTH || this.#buckets[bucket(hash)] === 0) continue;
+      if (end < MIN_SCRUBBED_LENGTH || buckets[bucket(hash)] === 0) continue;
       const longest = this.#longestEndingAt(text, end);
       if (longest > 0) include(found, end - longest, end);
     }
