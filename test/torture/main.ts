@@ -64,9 +64,9 @@ async function share(runs: number, seed: number): Promise<Share> {
 }
 
 async function takeShare(): Promise<void> {
-  const { open, close } = await ledgers();
-  const checked = await check(open, { runs, seed, path: values.path });
-  await close();
+  const opened = await ledgers();
+  const checked = await check(opened.open, { runs, seed, path: values.path });
+  await opened.close();
   const failure = checked.failure === null ? null : describeFailure(checked.failure, seed);
   const answer: Share = { runs: checked.runs, seed, failure, counts: checked.counts };
   if (process.send !== undefined) {

@@ -13,20 +13,22 @@ const CREDENTIAL: CredentialSpec = {
   hook: true, check: true, useMs: minutes(2), rereadMs: 0,
 };
 
-const ROTATE: Wish = { at: minutes(10), does: 'rotate', of: 0, ms: 0 };
+export const ROTATE: Wish = { at: minutes(10), does: 'rotate', of: 0, ms: 0 };
 
-const BASE: Scenario = {
+export const BASE: Scenario = {
   seed: 1, runtime: 'shared', workers: 1, horizonMs: minutes(40), paces: [1, 1, 1],
   issuer: { limit: null, lastUse: true, declaredLagMs: seconds(5), realLagMs: 0, usageLagMs: 0, clockOffsetMs: 0 },
   queue: { losesPercent: 0, doublesPercent: 0 }, credentials: [CREDENTIAL], faults: [], outages: [], crashes: [], wishes: [ROTATE], stale: [], weather: { calls: '', percent: 0 },
 };
 
 /** The same fault at so many calls in a row. */
-function faults(call: string, kind: FaultSpec['kind'], from: number, times: number, ms = 0): readonly FaultSpec[] {
+export function faults(call: string, kind: FaultSpec['kind'], from: number, times: number, ms = 0): readonly FaultSpec[] {
   return Array.from({ length: times }, (_, n) => ({ call, nth: from + n, kind, ms }));
 }
 
-const change = (name: string, credential: Partial<CredentialSpec>, more: Partial<Scenario> = {}): Route => ({ name, scenario: { ...BASE, ...more, credentials: [{ ...CREDENTIAL, ...credential }] } });
+export const change = (name: string, credential: Partial<CredentialSpec>, more: Partial<Scenario> = {}): Route => ({ name, scenario: { ...BASE, ...more, credentials: [{ ...CREDENTIAL, ...credential }] } });
+
+const abortAt = (at: number): Wish => ({ at, does: 'abort', of: 0, ms: 0 });
 
 export const ROUTES: readonly Route[] = [
   change('a rotation', {}),
@@ -69,4 +71,14 @@ export const ROUTES: readonly Route[] = [
   change('a place that somebody puts back while the old key drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }] }),
   change('an old key that never becomes quiet', { quietMs: minutes(10), maxAgeMs: minutes(12), rereadMs: hours(10) }, {}),
   change('an old key that is removed while we go back to it', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(8) }], wishes: [ROTATE, { at: minutes(14), does: 'remove-old-key', of: 0, ms: 0 }] }),
+  change('an abort of what was only asked for', {}, { wishes: [{ at: minutes(9), does: 'pause', of: 0, ms: 0 }, ROTATE, abortAt(minutes(12))] }),
+  change('an abort while the issuer does not answer', {}, { outages: [{ of: 'issuer', from: minutes(9), ms: minutes(8) }], wishes: [ROTATE, abortAt(minutes(12))] }),
+  change('an abort while a create is busy', {}, { faults: faults('issuer.create', 'busy', 0, 3, minutes(3)), wishes: [ROTATE, abortAt(minutes(11))] }),
+  change('an abort after a refused create', {}, { faults: faults('issuer.create', 'busy', 0, 60, minutes(2)), wishes: [ROTATE, abortAt(minutes(13))] }),
+  change('an abort while the new key is proved', {}, { faults: faults('issuer.probe', 'error', 1, 30), wishes: [ROTATE, abortAt(minutes(10) + seconds(30))] }),
+  change('an abort while stores are promoted', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(3) }], wishes: [ROTATE, abortAt(minutes(11))] }),
+  change('an abort while hooks fail', {}, { faults: faults('hook.run', 'error', 0, 6), wishes: [ROTATE, abortAt(minutes(10) + seconds(10))] }),
+  change('an abort while the old key drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, abortAt(minutes(12))] }),
+  change('an abort of a draining whose old key is gone', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(11), does: 'remove-old-key', of: 0, ms: 0 }, abortAt(minutes(12))] }),
+  change('an abort of an emergency that is busy', {}, { faults: faults('issuer.create', 'busy', 0, 60, minutes(2)), wishes: [{ at: minutes(10), does: 'emergency', of: 0, ms: 0 }, abortAt(minutes(13))] }),
 ];

@@ -224,7 +224,7 @@ class Run {
     const line = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string): void => {
       const { err, ...rest } = fields;
       this.#leak('a log line', `${JSON.stringify(rest)} ${err === undefined ? '' : describeError(err)} ${message}`);
-      if (level === 'error') this.#say(`${process.name} ERROR ${message}: ${err instanceof Error ? (err.stack ?? err.message) : String(err)}`);
+      if (level === 'error') this.#say(`${process.name} ERROR ${message}: ${describeError(err)}`);
       if (level === 'warn') this.#say(`${process.name} warns: ${message} ${JSON.stringify(rest)}`);
     };
     const log: Log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error'), child: () => log };
@@ -271,6 +271,13 @@ class Run {
         return await this.#ledger.setPause({ scope: 'credential', name: credential, actor: ACTOR });
       case 'resume':
         return void (await this.#ledger.clearPause('credential', credential, ACTOR));
+      case 'abort':
+      case 'try-again': {
+        const open = await this.#ledger.openRotation(credential);
+        if (open === null) return;
+        await (does === 'abort' ? this.#ledger.askAbort(open.id, ACTOR) : this.#ledger.askResume(open.id, ACTOR));
+        return;
+      }
       case 'adopt':
         return await this.#adopt(n, credential);
       case 'edit':

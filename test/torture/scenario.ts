@@ -44,7 +44,7 @@ export type Meddling = 'remove-key' | 'remove-old-key' | 'overwrite' | 'put-back
 export interface Wish {
   /** Milliseconds from the start. */
   readonly at: number;
-  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out' | 'adopt' | Meddling;
+  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out' | 'adopt' | 'abort' | 'try-again' | Meddling;
   /** Number of the credential. */
   readonly of: number;
   readonly ms: number;
@@ -88,7 +88,7 @@ const crash: fc.Arbitrary<CrashSpec> = fc.record({
 const outage: fc.Arbitrary<Outage> = fc.record({ of: fc.constantFrom('issuer', 'ledger', 'queue', 'c0/0', 'c0/1', 'c1/0', 'application'), from: fc.nat(hours(10)), ms: fc.nat(hours(1)) });
 
 const wish: fc.Arbitrary<Wish> = fc.record({
-  at: fc.nat(hours(10)), does: fc.constantFrom('rotate', 'rotate', 'emergency', 'pause', 'resume', 'edit', 'flush', 'stranger', 'lights-out'),
+  at: fc.nat(hours(10)), does: fc.constantFrom('rotate', 'rotate', 'emergency', 'pause', 'resume', 'edit', 'flush', 'stranger', 'lights-out', 'abort', 'try-again'),
   of: fc.nat(2), ms: fc.oneof(fc.nat(hours(3)), fc.nat(days(2))),
 });
 

@@ -62,24 +62,26 @@ export async function call<T>(line: Line, { name, target, codes, signal, act }: 
   }
 
   function heard(fault: Planned, landed: () => T): () => T {
-    const failing = (code: ErrorCode, sentence: string, more: { effect: 'none' | 'unknown'; retryAfterMs?: number }) => (): never => {
-      throw new KeyturnError(code, `${name} ${sentence}`, more);
-    };
     switch (fault.hears) {
       case 'busy':
-        return failing(codes.busy, 'asks to come back later.', { effect: 'none', ...(fault.ms === 0 ? {} : { retryAfterMs: fault.ms }) });
+        return failing(codes.busy, `${name} asks to come back later.`, { effect: 'none', ...(fault.ms === 0 ? {} : { retryAfterMs: fault.ms }) });
       case 'error':
-        return failing(codes.unavailable, 'answered with an error of its own.', { effect: 'unknown' });
+        return failing(codes.unavailable, `${name} answered with an error of its own.`, { effect: 'unknown' });
       case 'bad-answer':
-        return failing(codes.badAnswer, 'answered something else.', { effect: 'unknown' });
+        return failing(codes.badAnswer, `${name} answered something else.`, { effect: 'unknown' });
       case 'unreachable':
-        return failing(codes.unavailable, 'could not be connected to.', { effect: 'none' });
+        return failing(codes.unavailable, `${name} could not be connected to.`, { effect: 'none' });
       case 'outcome':
       case 'outcome-late':
       case 'silence':
         return landed;
     }
   }
+}
+
+/** What answers with an error. */
+function failing(code: ErrorCode, sentence: string, more: { readonly effect: 'none' | 'unknown'; readonly retryAfterMs?: number }): () => never {
+  return () => { throw new KeyturnError(code, sentence, more); };
 }
 
 function attempt<T>(act: () => T): () => T {

@@ -77,17 +77,19 @@ export function unreliableHook(line: Line, name: string, told: () => void): Relo
   };
 }
 
+const away = (): KeyturnError => new KeyturnError('LEDGER_UNREACHABLE', 'The ledger does not answer.');
+
 /** The ledger over a connection: a call can be refused, and its answer can be lost after it was committed. */
 export function unreliableLedger({ sim, process, faults }: Line, ledger: Ledger): Ledger {
   const members = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
     if (typeof member !== 'function') return [name, member];
     const over = async (...given: unknown[]): Promise<unknown> => {
       const fault = faults.next(`ledger.${name}`, 'ledger');
-      const away = (): never => { throw new KeyturnError('LEDGER_UNREACHABLE', 'The ledger does not answer.'); };
       return await sim.step(process, `ledger.${name}`, sim.random.between(0, 3), async () => {
-        if (fault.lands === 'never') away();
+        if (fault.lands === 'never') throw away();
         const value = await (member as (...given: unknown[]) => Promise<unknown>)(...given);
-        return fault.hears === 'outcome' || fault.hears === 'outcome-late' ? value : away();
+        if (fault.hears === 'outcome' || fault.hears === 'outcome-late') return value;
+        throw away();
       });
     };
     return [name, over];

@@ -87,9 +87,8 @@ export class Simulation {
       await drained();
       if (over()) return true;
       const entry = this.#agenda.next();
-      if (entry === undefined) return false;
-      if (entry.at > until) {
-        this.#agenda.add(entry.at, entry.run);
+      if (entry === undefined || entry.at > until) {
+        if (entry !== undefined) this.#agenda.add(entry.at, entry.run);
         this.#now = until;
         return over();
       }

@@ -128,7 +128,7 @@ export class TruePlace {
     if (before.current?.equals(value) !== true) {
       if (expect !== `v${this.location.version}`) throw new KeyturnError('STORE_CONFLICT', 'The place moved on since it was read.', { effect: 'none' });
       const keeps = displaced === 'keep' && before.current !== null;
-      const kept = keeps && this.kind !== 'plain' ? [{ attempt, value: before.current as Secret }] : [];
+      const kept = displaced === 'keep' && before.current !== null && this.kind !== 'plain' ? [{ attempt, value: before.current }] : [];
       this.#contents = {
         ...before, current: value,
         backup: this.kind === 'file' && keeps ? before.current : null,
@@ -163,8 +163,11 @@ export class TruePlace {
   }
 }
 
+function single(role: StoreSlot['role'], value: Secret | null): StoreSlot[] {
+  return value === null ? [] : [{ role, value, attempt: null }];
+}
+
 function slotsOf({ current, backup, history, staged, displaced }: Contents): readonly StoreSlot[] {
-  const single = (role: StoreSlot['role'], value: Secret | null): StoreSlot[] => (value === null ? [] : [{ role, value, attempt: null }]);
   const waiting = (role: StoreSlot['role'], held: readonly Held[]): StoreSlot[] =>
     held.filter(({ value }) => current?.equals(value) !== true).map(({ attempt, value }) => ({ role, value, attempt }));
   return [...single('current', current), ...single('backup', backup), ...single('history', history), ...waiting('staged', staged), ...waiting('displaced', displaced)];

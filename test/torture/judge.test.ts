@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import { minutes } from '../../src/core/duration.ts';
+import { Judge } from './judge.ts';
+import { ROUTES } from './routes.ts';
+import { Simulation } from './sim/simulation.ts';
+import type { TrueKey } from './world/issuer.ts';
+import { makeWorld, type World } from './world/world.ts';
+
+/** A world of one credential whose two places serve people's key, and somebody who does to it what no worker may. */
+interface Bench {
+  readonly judge: Judge;
+  readonly world: World;
+  readonly old: TrueKey;
+  mint(attempt: number): TrueKey;
+  promote(key: TrueKey, ...places: readonly string[]): void;
+  pass(ms: number): Promise<boolean>;
+}
+
+function bench(): Bench {
+  const scenario = ROUTES[0]?.scenario ?? expect.fail('there are routes');
+  const sim = new Simulation(1, 0, () => null);
+  const world = makeWorld(scenario, sim);
+  const judge = new Judge(scenario, world);
+  const old = world.issuer.live.find((key) => key.name === 'people-0') ?? expect.fail('people made a key');
+  return {
+    judge, world, old,
+    mint: (attempt) => world.issuer.mint({ name: `c0-kt-model-000000000${attempt}`, scopes: ['memory:write'] }),
+    promote: (key, ...places) => {
+      for (const id of places) {
+        const place = world.places.get(id);
+        place?.promote({ attempt: key.name, value: key.value, expect: `v${place.location.version}`, displaced: 'drop' }, 0);
+      }
+    },
+    pass: (ms) => sim.run(sim.now + ms, () => false),
+  };
+}
+
+const promises = ({ judge }: Bench): readonly number[] => [...new Set([...judge.broken, ...judge.unrest()].map(({ promise }) => promise))].sort();
+
+describe('the judge sees', () => {
+  test('nothing where everything was done as it should be', async () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    b.world.issuer.use(fresh.value, 'keyturn', null);
+    await b.pass(minutes(2));
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(promises(b)).toEqual([]);
+  });
+
+  test('a key that is revoked while a place serves it (1)', () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0');
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(promises(b)).toContain(1);
+  });
+
+  test('a place that is made to serve a dead key, and an application that is refused (1)', () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.world.issuer.revoke(fresh.id, 0);
+    b.promote(fresh, 'c0/0');
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual([1]);
+    b.world.issuer.use(fresh.value, 'application', 'c0');
+    expect(b.judge.broken).toHaveLength(2);
+  });
+
+  test('an old key that goes before the overlap is over, or though nobody tried its successor (2)', () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual([2, 2]);
+  });
+
+  test('an orphan (3)', () => {
+    const b = bench();
+    b.mint(1);
+    expect(promises(b)).toEqual([3]);
+  });
+
+  test('a key of somebody else that is gone (4)', () => {
+    const b = bench();
+    const [theirs] = b.world.bystanders;
+    b.world.issuer.revoke(theirs?.id ?? '', 0);
+    expect(promises(b)).toEqual([4]);
+  });
+
+  test('two keys under one name (6)', () => {
+    const b = bench();
+    const first = b.mint(1);
+    b.mint(1);
+    b.world.issuer.revoke(first.id, 0);
+    expect(promises(b)).toContain(6);
+  });
+
+  test('a place that serves the key of somebody else, or one with other scopes (9)', () => {
+    const b = bench();
+    const [theirs] = b.world.bystanders;
+    if (theirs === undefined) throw new Error('there are bystanders');
+    b.promote(theirs, 'c0/0');
+    const wide = b.world.issuer.mint({ name: 'c0-kt-model-0000000007', scopes: ['memory:admin'] });
+    b.promote(wide, 'c0/0');
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual([9, 9]);
+  });
+});

@@ -1,0 +1,18 @@
+/** What torture found, made small: each broke a promise once. */
+import { hours, minutes, seconds } from '../../src/core/duration.ts';
+import { BASE, change, faults, ROTATE, type Route } from './routes.ts';
+
+export const REGRESSIONS: readonly Route[] = [
+  // Found at seed 7, run 11: the step that failed wrote back what it remembered, over what had been committed.
+  change('a commit whose answer is lost is not written over from memory', {}, {
+    issuer: { ...BASE.issuer, declaredLagMs: 0, realLagMs: seconds(20) }, faults: faults('ledger.commit', 'error-after', 3, 1), horizonMs: hours(2),
+  }),
+  // Found at seed 6000029: the new key was revoked while a promotion of it was under way, which landed after that.
+  change('a promotion that lands after its rotation turned back finds its key alive', { deadlineMs: seconds(4) }, { faults: faults('store.promote', 'lands-late', 0, 6, seconds(50)) }),
+  // Found at seed 7000098: accepted, not shown, rolled back, key revoked, and then shown.
+  change('a write that was accepted and shows late finds its key alive', { deadlineMs: seconds(4) }, { stale: [0, 1, 2, 3, 4, 5].map((nth) => ({ nth, ms: seconds(50) })) }),
+  // Found at seed 8000114: an application that had read the new key before the rollback was refused at once.
+  change('an application that read the new key before a rollback has the overlap to read the old one', { overlapMs: minutes(40), rereadMs: minutes(20), useMs: minutes(1), deadlineMs: minutes(5) }, {
+    faults: faults('hook.run', 'error', 0, 60), wishes: [ROTATE], horizonMs: hours(2),
+  }),
+];
