@@ -1,7 +1,7 @@
 /** The table of disturbances: what is done to a run besides killing workers, and how often. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyturn } from '../support/cli.ts';
-import { query } from '../support/postgres-server.ts';
+import { moveClock } from './clock.ts';
 import type { RuntimeName } from './config.ts';
 import { FAULTS } from './faults.ts';
 import type { Dice } from './random.ts';
@@ -66,18 +66,6 @@ async function freezeAllAndMoveTheClock(stage: Stage): Promise<string> {
   await moveClock(stage, 45_000);
   for (const seat of stage.seats) seat.thaw();
   return 'all workers were frozen while 45 s passed by the database';
-}
-
-/** `keyturn.now()` of the ledger on PostgreSQL; nobody may be at work meanwhile. */
-export async function moveClock(stage: Stage, ms: number): Promise<void> {
-  if (stage.postgres === null) return;
-  await query(stage.postgres.url, `
-    create schema if not exists keyturn_test;
-    create table if not exists keyturn_test.clock (shift_ms float8 not null);
-    insert into keyturn_test.clock select 0 where not exists (select from keyturn_test.clock);
-    create or replace function keyturn.now() returns timestamptz language sql volatile
-      as 'select clock_timestamp() + (select shift_ms from keyturn_test.clock) * interval ''1 millisecond''';
-    update keyturn_test.clock set shift_ms = shift_ms + ${ms}`);
 }
 
 async function freezeAlone({ stage, dice }: Scene): Promise<string> {

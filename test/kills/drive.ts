@@ -80,6 +80,8 @@ async function disturb(scene: Scene, run: Run): Promise<Deeds> {
     for (const one of plan.get(index) ?? []) {
       await beside.get(one.kind); // the same kind does not overlap itself
       const doing = carryOut(one, scene, deeds);
+      // Whoever waits for it next hears of its failure, and until then nobody need.
+      doing.catch(() => undefined);
       if (one.beside) beside.set(one.kind, doing);
       else await doing;
     }
@@ -136,7 +138,7 @@ async function killAtAnyTime({ stage, dice }: Scene): Promise<Kill> {
 }
 
 async function killAtStart({ stage, dice }: Scene): Promise<Kill> {
-  const starting = stage.seats.find((seat) => seat.upSince === null && !seat.frozen) ?? dice.pick(stage.seats.filter((seat) => !seat.frozen));
+  const starting = stage.seats.find((seat) => seat.upSince === null && !seat.frozen) ?? dice.pick(stage.seats);
   if (starting.upSince !== null) await starting.kill();
   await sleep(dice.between(0, starting.startMs));
   return await struck(starting);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atRest } from '../../src/demo/evidence.ts';
 import { keyturn } from '../support/cli.ts';
-import { moveClock } from './chaos.ts';
+import { moveClock } from './clock.ts';
 import type { Deeds } from './drive.ts';
 import type { Facts } from './facts.ts';
 import { embeddedDump, holdsKey, leakingFiles } from './leaks.ts';
@@ -107,7 +107,6 @@ function allUpFor({ seats }: Stage): number {
 
 /** No worker lives while the clock goes on, so that nobody's effect is under way. */
 async function passTime(stage: Stage): Promise<void> {
-  if (stage.postgres === null) return;
   await Promise.all(stage.seats.map((seat) => seat.halt()));
   await moveClock(stage, QUICK_STEP_MS);
   for (const seat of stage.seats) seat.start();
