@@ -17,13 +17,13 @@ export interface Published {
  */
 export async function publish(engine: Engine, record: CredentialRecord, actor: Actor, id: string, signal: AbortSignal): Promise<readonly Published[]> {
   await engine.ledger.ping();
-  if ((await engine.ledger.openRotation(record.name)) !== null) {
-    throw new KeyturnError('ROTATION_OPEN', `A rotation of ${record.name} is open; it publishes by itself.`, { todo: 'Wait for it, then publish again if a store is still empty.' });
-  }
+  await refuseWhileRotating(engine, record);
   const current = record.currentKeyId === null ? null : await engine.ledger.key(record.currentKeyId);
   if (current?.fingerprint == null) throw new KeyturnError('BLOCKED', `${record.name} has no current key to publish.`, { todo: `Adopt one or rotate: \`keyturn rotate ${record.name}\`.` });
   const plugins = await engine.plugins(record.plan);
   const reads = await readPlaces(engine, plugins.places, signal);
+  // One that came and went while the stores were read may have revoked what was current before.
+  await refuseWhileRotating(engine, record);
   const value = findValue(reads, current.fingerprint, engine.fingerprint);
   if (value === null) throw new KeyturnError('BLOCKED', `No store of ${record.name} holds the value of its current key ${current.issuerKeyId}.`, { todo: `Rotate it: \`keyturn rotate ${record.name}\`.` });
   const facts = placeFacts(reads, knownPrints(current, null, await engine.ledger.keysOf(record.name)), engine.fingerprint);
@@ -34,6 +34,12 @@ export async function publish(engine: Engine, record: CredentialRecord, actor: A
   }
   await afterwards(engine, plugins, record, actor, id, results, signal);
   return results;
+}
+
+async function refuseWhileRotating({ ledger }: Engine, { name, currentKeyId }: CredentialRecord): Promise<void> {
+  const [open, now] = await Promise.all([ledger.openRotation(name), ledger.credential(name)]);
+  if (open === null && now?.currentKeyId === currentKeyId) return;
+  throw new KeyturnError('ROTATION_OPEN', `A rotation of ${name} is open or just ended; it publishes by itself.`, { todo: 'Wait for it, then publish again if a store is still empty.' });
 }
 
 async function publishTo(engine: Engine, read: ReadPlace, fact: { serving: string; describe: string; detail: string }, value: Parameters<Plugins['places'][number]['store']['promote']>[0]['value'], id: string, signal: AbortSignal): Promise<Published> {

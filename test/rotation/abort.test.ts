@@ -26,7 +26,7 @@ const CASES: readonly (readonly [name: string, at: Moment, end: string, minted: 
   ['draining', inState('draining'), 'rolled_back', 1],
 ];
 const nameOf = (index: number): string => `give-up${index}-api`;
-const OTHERS = ['never-began-api', 'preempted-api', 'gone-old-api', 'twice-api', 'long-overlap-api'];
+const OTHERS = ['never-began-api', 'preempted-api', 'gone-old-api', 'twice-api', 'long-overlap-api', 'forward-api'];
 
 describe.skipIf(!motoAvailable()).each(RUNTIMES)('a person gives a rotation up, on $name', (runtime) => {
   let around: Surroundings;
@@ -149,6 +149,23 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('a person gives a rotation up, 
     expect((await finish(emergency?.id ?? '')).state).toBe('done');
     const after = await readSecret(around.aws, rig.secretId(credential));
     expect((await mintedOf(credential)).map((key) => key.status)).toEqual(['revoked', 'revoked', 'active']);
+    await onlyAlive(credential, after);
+  }, 120_000);
+
+  test('and the old key dies while it goes back: it goes forward again, and the ledger names the new key current in the end', async () => {
+    const credential = 'forward-api';
+    const before = await readSecret(around.aws, rig.secretId(credential));
+    const id = await request(credential);
+    const asking = interrupted(rig.app.context.engine, inState('draining'), async () => void (await rig.app.operations.abortRotation(id, ALICE)));
+    const dying = interrupted(asking, (r) => r.state === 'rolling_back' && r.reason === 'restoring', async () => {
+      expect(await readSecret(around.aws, rig.secretId(credential))).toBe(before);
+      await around.sandbox.revokeKey((await mintedOf(credential))[0]?.id ?? '');
+    });
+    await advance(dying, id, signal);
+    const ended = await finish(id);
+    expect([ended.state, ended.notes['forwardAgain']]).toEqual(['done', 1]);
+    const after = await readSecret(around.aws, rig.secretId(credential));
+    expect(after).not.toBe(before);
     await onlyAlive(credential, after);
   }, 120_000);
 

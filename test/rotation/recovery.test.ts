@@ -3,9 +3,10 @@ import type { App } from '../../src/app/index.ts';
 import { isTerminal } from '../../src/core/vocabulary.ts';
 import type { Rotation } from '../../src/ports/ledger.ts';
 import { advance } from '../../src/rotation/advance.ts';
+import { repairStores } from '../../src/rotation/inventory.ts';
 import type { FaultRule } from '../../src/sandbox/index.ts';
 import { motoAvailable } from '../support/moto.ts';
-import { ACTOR, eventually, mintedFor, openRig, startSurroundings, type Rig, type Surroundings } from '../support/rig.ts';
+import { ACTOR, eventually, mintedFor, openRig, readSecret, startSurroundings, type Rig, type Surroundings } from '../support/rig.ts';
 import { advanceClock, openOn, RUNTIMES } from '../support/runtimes.ts';
 import { diesAfter, inState } from '../support/stepping.ts';
 
@@ -132,6 +133,20 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('what people can follow and men
     expect(await rig.app.context.ledger.rotation(id)).toMatchObject({ state: 'aborted', reason: 'abort' });
     await around.sandbox.setFaults([]);
     expect(await mintedFor(around.sandbox, 'early-api')).toHaveLength(1);
+    await rig.close();
+  }, 180_000);
+
+  test('upkeep that was told of a credential before a rotation came and went does not put the dead key back', async () => {
+    const rig = await still({ credentials: { 'stale-api': { places: ['aws'] } } });
+    const { ledger, engine } = rig.app.context;
+    const before = await ledger.credential('stale-api');
+    const old = await readSecret(around.aws, rig.secretId('stale-api'));
+    await finish(rig.app, await request(rig.app, 'stale-api'));
+    expect(await readSecret(around.aws, rig.secretId('stale-api'), 'AWSPREVIOUS')).toBe(old);
+    const current = await readSecret(around.aws, rig.secretId('stale-api'));
+    if (before === null) throw new Error('it is declared');
+    await repairStores(engine, before, signal);
+    expect(await readSecret(around.aws, rig.secretId('stale-api'))).toBe(current);
     await rig.close();
   }, 180_000);
 });
