@@ -1,15 +1,17 @@
-/** `npm run bench [-- --only NAME] [--runtime NAME] [--runs N] [--quick] [--json] [--markdown]`: measures, and prints figures beside their goals. */
+/** `npm run bench [-- --only NAME] [--runtime NAME] [--runs N] [--quick] [--json] [--markdown] [--write]`: measures, and prints figures beside their goals. */
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { RUNTIME_NAMES, isSkip, judge, type Benchmark, type Row, type RuntimeName, type Skip } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import { machineLine, printMarkdown, printTerminal, type Machine } from './print.ts';
+import { writeFigures } from './support/document.ts';
 import { Runtimes } from './support/runtimes.ts';
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] }, runtime: { type: 'string', multiple: true, default: [] }, runs: { type: 'string' },
     quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, markdown: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   },
 });
 
@@ -64,14 +66,23 @@ async function measure(chosen: readonly Benchmark[], names: readonly RuntimeName
 function report(machine: Machine, measured: readonly Result[]): void {
   console.log(`${machineLine(machine)}${values.quick ? ' Small sizes: no figures to compare with.' : ''}\n`);
   for (const { benchmark, results, failure, seconds } of measured) {
-    console.log((values.markdown ? printMarkdown : printTerminal)(benchmark, results));
+    console.log(values.markdown ? `### ${benchmark.name}\n\n${printMarkdown(benchmark, results)}` : printTerminal(benchmark, results));
     console.log(failure === null ? `Measured in ${seconds.toFixed(0)} s.\n` : `FAILED: ${failure}\n`);
   }
+  if (values.write) write(machine, measured);
   const missed = measured.flatMap(({ benchmark, results }) => results.flatMap((one) => (isSkip(one) ? [] : missedIn(benchmark, one))));
   console.log(missed.length === 0 ? 'Every goal is kept.' : `Goals missed: ${missed.join('; ')}.`);
   if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, missed, benchmarks: measured.map(asJson) }));
   const failed = measured.some(({ failure, results }) => failure !== null || results.some((one) => isSkip(one) && one.failed));
   if (missed.length > 0 || failed) process.exitCode = 1;
+}
+
+/** Into docs/performance.md: whole runs at full size only, since the page says that figures are of one run. */
+function write(machine: Machine, measured: readonly Result[]): void {
+  if (values.quick || values.runtime.length > 0) return console.error('Nothing was written: figures of small sizes or of single runtimes do not belong into the document.');
+  for (const { benchmark, results, failure } of measured) {
+    if (failure === null) writeFigures(benchmark.name, `${printMarkdown(benchmark, results)}\n${machineLine(machine)}`);
+  }
 }
 
 function missedIn(benchmark: Benchmark, row: Row): readonly string[] {

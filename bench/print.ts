@@ -21,7 +21,7 @@ export function printTerminal(benchmark: Benchmark, results: readonly (Row | Ski
 
 export function printMarkdown(benchmark: Benchmark, results: readonly (Row | Skip)[]): string {
   const tables = tablesOf(benchmark, results).map(({ title, head, rows }) => [`**${title}**`, '', line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n'));
-  return [`### ${benchmark.name}`, '', benchmark.measures, '', ...tables, ...skips(results)].join('\n');
+  return [benchmark.measures, '', ...tables, ...skips(results)].join('\n');
 }
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -66,7 +66,7 @@ function cell(goals: Benchmark['goals'], row: Row, { figure, unit }: Column): st
 function figureText(value: Figure, unit: Column['unit']): string {
   const sign = unit === '×' ? '×' : '';
   if (typeof value === 'number') return `${digits(value)}${sign}`;
-  return `${digits(value.median)}${sign} (${digits(value.min)} to ${digits(value.max)})`;
+  return `${digits(value.median)}${sign} (${digits(value.min)}${sign} to ${digits(value.max)}${sign})`;
 }
 
 /** Three that matter, and no fraction from a hundred on. */
