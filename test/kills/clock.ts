@@ -9,11 +9,19 @@ import type { Stage } from './stage.ts';
 export async function moveClock(stage: Stage, ms: number): Promise<void> {
   if (stage.postgres !== null) {
     const pool = postgresPool(stage.postgres.url, 1);
-    await advanceClock(pool, ms).finally(() => pool.end());
+    try {
+      await advanceClock(pool, ms);
+    } finally {
+      await pool.end();
+    }
     return;
   }
   for (const { dataDir } of stage.seats) {
     const { pool, close } = await openEmbedded(join(dataDir, 'ledger'));
-    await advanceClock(pool, ms).finally(close);
+    try {
+      await advanceClock(pool, ms);
+    } finally {
+      await close();
+    }
   }
 }
