@@ -33,7 +33,7 @@ describe.each(RUNTIMES)('recovery by hand on $name', (runtime) => {
       version: 1,
       issuers: { hm: issuerAt(sandbox, { plan: 'enterprise' }) },
       stores: { env: { type: 'env-file', createIfMissing: true } },
-      policies: { 'quick-api': QUICK, 'slow-api': { ...QUICK, overlap: '1h' } },
+      policies: { 'quick-api': QUICK, 'slow-api': { ...QUICK, overlap: '20s' } },
       credentials: Object.fromEntries(NAMES.map((name) => [name, { issuer: 'hm', scopes: ['memory:write'], policy: name, stores: [{ store: 'env', path: envFile(name) }] }])),
       worker: { intervals: BRISK },
       security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
@@ -48,14 +48,14 @@ describe.each(RUNTIMES)('recovery by hand on $name', (runtime) => {
     await running?.stop();
   });
 
-  test('a rotation that drains for an hour is given up: the old key serves again, the new one dies, and twice is refused', async () => {
+  test('a rotation that drains is given up: the old key serves again, the new one dies, and twice is refused', async () => {
     const before = served('slow-api');
     const id = await begin('slow-api');
     await reached(home, 'slow-api', 'draining');
     expect(served('slow-api')).not.toBe(before);
     const abort = await home.keyturn('rotations', 'abort', id.slice(0, 22), '--reason', 'wrong scopes');
     expect([abort.code, abort.stdout, abort.stderr]).toEqual([0, expect.stringMatching(new RegExp(`^slow-api\t${id}\tdraining\tasked\n`)), expect.stringMatching(/old key is published again everywhere[^]*asks for it again 1 hour after/)]);
-    await reached(home, 'slow-api', 'rolled_back');
+    await reached(home, 'slow-api', 'rolled_back', 90_000);
     await onlyAlive('slow-api', before);
     expect(await home.keyturn('rotations', 'abort', id)).toMatchObject({ code: 1, stderr: expect.stringContaining('ended as rolled_back') });
     expect(await home.keyturn('rotations', 'resume', id)).toMatchObject({ code: 1, stderr: expect.stringContaining('ended as rolled_back') });

@@ -69,7 +69,7 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('rotation on $name', (runtime) 
   });
 
   test('an application that turns red after promotion gets the old key back everywhere, and the new one is revoked', async () => {
-    const rig = await openRig(runtime, around, { credentials: { 'red-api': { places: ['aws', 'env'], checks: ['health'], policy: { overlap: '1h' } } } });
+    const rig = await openRig(runtime, around, { credentials: { 'red-api': { places: ['aws', 'env'], checks: ['health'], policy: { overlap: '1s' } } } });
     await rig.reached('red-api', 'done');
     const before = await readSecret(around.aws, rig.secretId('red-api'));
     around.health.healthy = false;
