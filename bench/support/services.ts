@@ -13,6 +13,18 @@ import { Client } from 'pg';
 const run = promisify(execFile);
 const START_MS = 60_000;
 
+/** Whoever interrupts the benchmark leaves no server behind. */
+const started = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of started) child.kill('SIGTERM');
+});
+
+function keep(child: ChildProcess): ChildProcess {
+  started.add(child);
+  child.once('exit', () => started.delete(child));
+  return child;
+}
+
 export interface Service {
   readonly url: string;
   readonly pid: number;
@@ -23,7 +35,7 @@ export interface Service {
 export async function startMoto(): Promise<Service | null> {
   if (onPath('moto_server') === null) return null;
   const port = await freePort();
-  const child = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const child = keep(spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' }));
   const url = `http://127.0.0.1:${port}`;
   await answers(child, 'moto_server', async () => void (await (await fetch(`${url}/moto-api/data.json`)).arrayBuffer()));
   return { url, pid: child.pid ?? 0, stop: () => end(child) };
@@ -32,7 +44,7 @@ export async function startMoto(): Promise<Service | null> {
 export async function startRedis(): Promise<Service | null> {
   if (onPath('redis-server') === null) return null;
   const port = await freePort();
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
+  const child = keep(spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' }));
   const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20, maxRetriesPerRequest: null });
   client.on('error', () => undefined);
   await answers(child, 'redis-server', async () => void (await client.ping()));
@@ -54,7 +66,7 @@ export async function startPostgres(): Promise<Service | null> {
   if (root) chownSync(data, await idOf('-u'), await idOf('-g'));
   await run(...command('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'));
   const port = await freePort();
-  const child = spawn(...command('postgres', '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${data}`), { stdio: 'ignore' });
+  const child = keep(spawn(...command('postgres', '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${data}`), { stdio: 'ignore' }));
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   await answers(child, 'postgres', () => connects(url));
   const stop = async (): Promise<void> => {
