@@ -29,6 +29,7 @@ const USERS: Advice = (s) => [
 
 /** Reasons that only people can end. */
 const HELD: Readonly<Record<string, Advice>> = {
+  new_key_overlap: () => ['Find out why it turned back, while both keys live; it ends by itself when the overlap is over.'],
   held_conflict: () => ['Find out who else writes to that place, and stop it.', 'Take the foreign value out of it, or restore the version before: Keyturn then publishes the new key by itself.'],
   held_late: STORES,
   held_red: () => ['Look at the application that is red: did it read the new key, and may it do what it tries?'],
@@ -54,7 +55,7 @@ const PROBLEMS: Readonly<Record<string, Advice>> = {
   store_problem: STORES, store_unreadable: STORES, debt_open: REVOKE,
 };
 /** Waits that are meant to last, whatever their length. */
-const PATIENT = ['paused', 'window_closed', 'overlap', 'new_key_overlap', 'settling', 'paced', 'slot_reserved'];
+const PATIENT = ['paused', 'window_closed', 'overlap', 'settling', 'paced', 'slot_reserved'];
 const FAILED_OFTEN = 5;
 
 /** Empty while nobody is needed. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { App } from '../../src/app/index.ts';
 import type { Finding } from '../../src/app/operations.ts';
@@ -220,5 +221,18 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('doctor, and what it settles, o
     const records = (await ledger.credentials()).filter((record) => record.declared);
     expect(await settleDisorder(hiding, records, `lost/hm/${key?.id}`, ALICE, signal)).toMatchObject({ outcome: 'left_alone', detail: expect.stringContaining('still works') });
     expect((await ledger.key(key?.id ?? ''))?.state).toBe('current');
+  });
+
+  test('a key whose issuer has another name in the configuration by now is no orphan: the ledger has it under the old one', async () => {
+    const [path, key] = [join(rig.directory, 'keyturn.yaml'), (await liveOf('served-api'))[0]];
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(path, before.replaceAll(/\bhm\b/g, 'renamed'));
+    expect((await app.operations.reload(ACTOR)).applied).toBe(true);
+    const findings = (await app.operations.doctor()).filter((finding) => finding.settle?.id.startsWith('orphan/') === true);
+    expect(findings).toEqual([]);
+    expect(await app.operations.settle([`orphan/renamed/${key?.id}`], ALICE)).toMatchObject([{ outcome: 'in_order' }]);
+    expect((await liveOf('served-api')).map((one) => one.id)).toEqual([key?.id]);
+    writeFileSync(path, before);
+    await app.operations.reload(ACTOR);
   });
 });

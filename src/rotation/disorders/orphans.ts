@@ -2,7 +2,7 @@
 import { attemptBase, parseAttemptName } from '../../core/naming.ts';
 import { matchesAny } from '../../core/pattern.ts';
 import type { Fingerprint } from '../../core/secret.ts';
-import type { KeyRecord } from '../../core/vocabulary.ts';
+import type { KeyRecord, KeyState } from '../../core/vocabulary.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
 import type { CredentialRecord } from '../../ports/ledger.ts';
 import { payDebt } from '../debts.ts';
@@ -10,6 +10,8 @@ import type { Engine } from '../engine.ts';
 import { readPlaces } from '../evidence.ts';
 import { failed, leftAlone, settled, type Disorder, type Finder, type Outcome } from './disorder.ts';
 import { tooFresh, viewIssuers, type IssuerView } from './issuer-view.ts';
+
+const LOOKED_AFTER: readonly KeyState[] = ['staged', 'current', 'draining'];
 
 export const findOrphans: Finder = async (engine, records, signal) => {
   const views = await viewIssuers(engine, records, signal);
@@ -22,6 +24,7 @@ async function consider(engine: Engine, view: IssuerView, key: IssuedKey, signal
   const record = view.known.find((one) => one.issuerKeyId === key.id);
   if (lookedAfter(view, key, record)) return null;
   if (record === undefined && parseAttemptName(key.name)?.installation !== view.installation) return foreign(view, key);
+  if (record === undefined && (await knownElsewhere(engine, view, key))) return null;
   const owner = ownerOf(view, key, record);
   const orphan = { ...common(view, key), level: 'problem' as const, message: `${key.name} (${key.id}) is alive, was made by this installation, and no credential or rotation looks after it${record === undefined ? '' : `; the ledger calls it ${record.state}`}.` };
   const doubt = owner === null ? 'its name fits no declared credential of this issuer, or several, so nobody can say which stores may hold it' : ((await doubtAbout(engine, owner, record, signal)) ?? (await servedElsewhere(engine, view, record, signal)));
@@ -45,7 +48,18 @@ function lookedAfter(view: IssuerView, key: IssuedKey, record: KeyRecord | undef
   if (view.debts.some((debt) => debt.issuerKeyId === key.id)) return true;
   if (view.open.some((rotation) => attemptNameOf(rotation.notes) === key.name)) return true;
   if (record === undefined) return false;
-  return ['staged', 'current', 'draining'].includes(record.state) || tooFresh(view, record.revokedAt);
+  return LOOKED_AFTER.includes(record.state) || tooFresh(view, record.revokedAt);
+}
+
+/**
+ * Two issuers of the configuration may be one account, and an issuer may have been given another name: the ledger then has the key
+ * under that other issuer. An attempt's name occurs once in an installation, so it tells.
+ */
+async function knownElsewhere({ ledger }: Engine, { installation }: IssuerView, key: IssuedKey): Promise<boolean> {
+  const base = parseAttemptName(key.name)?.base;
+  const fitting = (await ledger.credentials()).filter(({ plan }) => attemptBase(plan.keyName, installation) === base);
+  const keys = (await Promise.all(fitting.map(({ name }) => ledger.keysOf(name)))).flat();
+  return keys.some((one) => one.name === key.name && LOOKED_AFTER.includes(one.state));
 }
 
 function attemptNameOf(notes: Readonly<Record<string, unknown>>): unknown {
