@@ -16,6 +16,9 @@ const lines = fc.oneof(
 );
 const files = fc.tuple(fc.array(lines), eols, fc.boolean(), fc.boolean()).map(([all, eol, final, bom]) => (bom ? '\uFEFF' : '') + all.join(eol) + (final && all.length > 0 ? eol : ''));
 
+/** A line of somebody else's whose quote is never closed, also right after a byte order mark. */
+const OPEN_QUOTE = /(?:^\uFEFF?|\n)[GH]=/;
+
 /** Lines of a text with what is ours taken out. */
 const without = (text: string): string[] => text.replace(/^\uFEFF/, '').split(/\r?\n/).filter((line) => !/^(export )?KEY=/.test(line)).filter((line) => line !== '');
 
@@ -26,10 +29,10 @@ describe('the text of an env file', () => {
         fc.pre(findVariable(file, 'KEY') === null);
         const once = setVariable(file, 'KEY', first);
         // A quote that is never closed in somebody else's line can swallow ours: the store refuses such a file.
-        fc.pre(!/^[GH]=|\n[GH]=/.test(file) || findVariable(once, 'KEY')?.value === first);
+        fc.pre(!OPEN_QUOTE.test(file) || findVariable(once, 'KEY')?.value === first);
         expect(findVariable(once, 'KEY')?.value).toBe(first);
         const twice = setVariable(once, 'KEY', second);
-        fc.pre(!/^[GH]=|\n[GH]=/.test(file) || findVariable(twice, 'KEY')?.value === second);
+        fc.pre(!OPEN_QUOTE.test(file) || findVariable(twice, 'KEY')?.value === second);
         expect(findVariable(twice, 'KEY')?.value).toBe(second);
         expect(countVariable(twice, 'KEY')).toBe(1);
         expect(without(twice)).toEqual(without(file));
