@@ -1,5 +1,6 @@
 /** Leases of rotations: taken, renewed, given back; and taken over from whoever did not give one back. */
 import { sql } from 'kysely';
+import { takeoverText } from '../core/takeover.ts';
 import type { Lease } from '../ports/ledger.ts';
 import { leaseLost } from './commit.ts';
 import { toRotation } from './rows.ts';
@@ -34,19 +35,10 @@ async function takeOver(tx: Tx, rotationId: string, worker: string, ttlMs: numbe
   if (former.worker === null) return leaseOf(row, worker, false);
   await recordRemark(tx, toRotation(row), {
     reason: 'taken_over',
-    message: takeoverText(former, row, worker),
+    message: takeoverText({ former: { worker: former.worker, epoch: former.epoch, leasedAt: former.leased_at, leaseUntil: former.lease_until }, worker, epoch: row.epoch, at: row.leased_at }),
     by: { worker, actor: { who: `worker:${worker}`, why: `${former.worker} did not give its lease back` } },
   });
   return leaseOf(row, worker, true);
-}
-
-function takeoverText(former: Row, row: Row, worker: string): string {
-  const since = former.leased_at === null ? '' : ` from ${former.leased_at.toISOString()}`;
-  const end = former.lease_until === null
-    ? ' and was dead when the ledger was opened again'
-    : ` and gave no sign; its lease ran out at ${former.lease_until.toISOString()}`;
-  const when = row.leased_at?.toISOString() ?? 'once';
-  return `Worker ${former.worker} held it${since}${end}. Worker ${worker} took over at ${when}, epoch ${former.epoch} → ${row.epoch}: what ${former.worker} had sent is looked for before anything is sent again.`;
 }
 
 export async function renew(db: Db, held: Lease, ttlMs: number): Promise<Lease> {

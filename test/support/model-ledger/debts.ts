@@ -79,7 +79,7 @@ export function insertDebt(state: State, debt: NewDebt, actor: Actor, once = fal
 function hasten(state: State, open: DebtRow, debt: NewDebt, actor: Actor): DebtRow | null {
   const { credential, rotationId, issuer, issuerKeyId, cause } = debt;
   if (!isUnconditional(cause)) return null;
-  const row = state.debts.put({ ...open, cause, rotationId, nextTryAt: state.now() + debt.notBeforeMs });
+  const row = state.debts.put({ ...open, ...NO_LEASE, cause, rotationId, nextTryAt: state.now() + debt.notBeforeMs });
   const detail = { debt: row.id, issuer, issuerKeyId, cause };
   appendAudit(state, { type: 'debt.hastened', actor, credential, rotationId, keyId: null, detail });
   return row;

@@ -72,7 +72,7 @@ function insert(state: State, asked: NewRotation): RotationRow {
   const rotation = state.rotations.put({
     id, credential, issuer: asked.plan.issuer.name, kind, path, state: 'requested', epoch: 0, plan: frozenCopy(asked.plan), actor,
     occurrence: asked.occurrence?.getTime() ?? null, asked: notes, oldKeyId, newKeyId: null, notes, reason: 'requested', message: actor.why,
-    createdAt: now, stateSince: now, wakeAt: now, finishedAt: null, abortAsked: null, resumeAsked: null, pacedAt: null, ...NO_LEASE,
+    createdAt: now, stateSince: now, wakeAt: now, finishedAt: null, leasedAt: null, abortAsked: null, resumeAsked: null, pacedAt: null, ...NO_LEASE,
   });
   recordTransition(state, rotation, null, { worker: actor.who, actor });
   return rotation;

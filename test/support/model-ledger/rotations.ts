@@ -1,9 +1,10 @@
 import { KeyturnError } from '../../../src/core/errors.ts';
+import { takeoverText } from '../../../src/core/takeover.ts';
 import type { RotationState } from '../../../src/core/vocabulary.ts';
 import type { Change, Lease, Ledger, NewRotation, Rotation } from '../../../src/ports/ledger.ts';
 import { commit, holds, leaseLost } from './commit.ts';
 import { request } from './request.ts';
-import { inOrder, pageOf, toRotation, toTransition } from './rows.ts';
+import { inOrder, maybe, pageOf, toRotation, toTransition } from './rows.ts';
 import { leaseFree, type State } from './state.ts';
 import { NO_LEASE, type RotationRow } from './tables.ts';
 import { recordRemark } from './transitions.ts';
@@ -31,7 +32,7 @@ export function rotationMethods(state: State) {
     commit: (held: Lease, expectState: RotationState, change: Change) => commit(state, held, expectState, change),
     release: (held: Lease) => {
       const row = state.rotations.get(held.rotation.id);
-      if (row?.epoch === held.epoch && row.worker === held.worker) state.rotations.put({ ...row, ...NO_LEASE });
+      if (row?.epoch === held.epoch && row.worker === held.worker) state.rotations.put({ ...row, ...NO_LEASE, leasedAt: null });
     },
   };
 }
@@ -62,10 +63,10 @@ function lease(state: State, rotationId: string, worker: string, ttlMs: number):
   const free = state.rotations.get(rotationId);
   if (free === undefined || free.finishedAt !== null || !leaseFree(state, free)) return null;
   const [epoch, leaseUntil] = [free.epoch + 1, state.now() + ttlMs];
-  const row = state.rotations.put({ ...free, epoch, worker, leaseUntil });
+  const row = state.rotations.put({ ...free, epoch, worker, leaseUntil, leasedAt: state.now() });
   if (free.worker !== null) {
     const by = { worker, actor: { who: `worker:${worker}`, why: `${free.worker} did not give its lease back` } };
-    recordRemark(state, row, { reason: 'taken_over', message: `Worker ${worker} took over from ${free.worker}, epoch ${free.epoch} → ${epoch}.`, by });
+    recordRemark(state, row, { reason: 'taken_over', message: takeoverText({ former: { worker: free.worker, epoch: free.epoch, leasedAt: maybe(free.leasedAt), leaseUntil: maybe(free.leaseUntil) }, worker, epoch, at: maybe(state.now()) }), by });
   }
   const rotation = toRotation(row);
   return { rotation, epoch, worker, expiresAt: new Date(leaseUntil), takenOver: free.worker !== null };

@@ -5,12 +5,12 @@ import type { AuditRow, CredentialRow, DebtRow, DeliveryRow, KeyRow, PauseRow, R
 
 const MAX_PAGE = 1000;
 
-function maybe(at: number | null): Date | null {
+export function maybe(at: number | null): Date | null {
   return at === null ? null : new Date(at);
 }
 
 export function toRotation(row: RotationRow): Rotation {
-  const { asked: _asked, pacedAt: _pacedAt, worker: _worker, leaseUntil: _leaseUntil, ...rest } = row;
+  const { asked: _asked, pacedAt: _pacedAt, worker: _worker, leaseUntil: _leaseUntil, leasedAt: _leasedAt, ...rest } = row;
   return {
     ...rest,
     occurrence: maybe(row.occurrence),

@@ -64,6 +64,8 @@ export interface RotationRow extends LeaseColumns {
   readonly wakeAt: number | null;
   readonly finishedAt: number | null;
   readonly pacedAt: number | null;
+  /** When its lease was taken; kept until it is given back. */
+  readonly leasedAt: number | null;
   readonly abortAsked: Actor | null;
   readonly resumeAsked: Actor | null;
 }
