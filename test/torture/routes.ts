@@ -79,6 +79,6 @@ export const ROUTES: readonly Route[] = [
   change('an abort while stores are promoted', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(3) }], wishes: [ROTATE, abortAt(minutes(11))] }),
   change('an abort while hooks fail', {}, { faults: faults('hook.run', 'error', 0, 6), wishes: [ROTATE, abortAt(minutes(10) + seconds(10))] }),
   change('an abort while the old key drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, abortAt(minutes(12))] }),
-  change('an abort of a draining whose old key is gone', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(11), does: 'remove-old-key', of: 0, ms: 0 }, abortAt(minutes(12))] }),
+  change('an abort of a draining whose old key is gone', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(11), does: 'remove-displaced-key', of: 0, ms: 0 }, abortAt(minutes(12))] }),
   change('an abort of an emergency that is busy', {}, { faults: faults('issuer.create', 'busy', 0, 60, minutes(2)), wishes: [{ at: minutes(10), does: 'emergency', of: 0, ms: 0 }, abortAt(minutes(13))] }),
 ];

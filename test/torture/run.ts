@@ -291,6 +291,7 @@ class Run {
       }
       case 'remove-key':
       case 'remove-old-key':
+      case 'remove-displaced-key':
       case 'overwrite':
       case 'put-back':
       case 'unstage':
@@ -328,6 +329,9 @@ class Run {
       }
       case 'remove-old-key':
         return this.#world.issuer.remove(oldest);
+      case 'remove-displaced-key':
+        if (!places.some((one) => one.served?.equals(oldest.value) === true)) this.#world.issuer.remove(oldest);
+        return;
       case 'put-back':
         return place.edit({ current: oldest.value });
       case 'unstage':

@@ -39,7 +39,7 @@ export interface CrashSpec {
 }
 
 /** What people must not do and do: the key that serves is revoked behind Keyturn's back, a place is overwritten (for `ms`), put back to its older key, or what waits in it is thrown away. */
-export type Meddling = 'remove-key' | 'remove-old-key' | 'overwrite' | 'put-back' | 'unstage';
+export type Meddling = 'remove-key' | 'remove-old-key' | 'remove-displaced-key' | 'overwrite' | 'put-back' | 'unstage';
 
 export interface Wish {
   /** Milliseconds from the start. */
