@@ -28,7 +28,7 @@ export interface PastAttempt {
 /** The engine's memory between steps, kept with the rotation. No secrets. */
 export interface Notes {
   readonly attempt?: Attempt;
-  /** A former holder of the lease may still act until then (ISO): debts for the new key wait for it. */
+  /** Until then (ISO) something that was sent may still land, by a former holder of the lease or at a store: debts for the new key wait for it. */
   readonly hazardUntil?: string;
   /** Attempts of which nothing came, or nothing usable. */
   readonly lostAttempts?: number;
@@ -36,10 +36,10 @@ export interface Notes {
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
-  /** When a place had to be repaired while the old key drained (ISO): applications may have read the old key until then, and the overlap begins anew. */
+  /** A place no longer serves the new key while the old one drains, and has not been read back since. Written before the repair. */
+  readonly drifted?: boolean;
+  /** When every place served the new key again (ISO): applications may have read the old key until then, and the overlap begins anew. */
   readonly repairedAt?: string;
-  /** Until then (ISO) a place may come to show the new key though it was not read back there: debts for the new key wait for it. */
-  readonly unseenUntil?: string;
   /** The last write to a place that was sent: attempt and place. */
   readonly wrote?: string;
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];

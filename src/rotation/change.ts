@@ -8,7 +8,7 @@ import type { LedgerWrite } from '../core/transitions/index.ts';
 import type { DebtCause, KeyRecord, KeyState, RotationState } from '../core/vocabulary.ts';
 import { isTerminal } from '../core/vocabulary.ts';
 import type { Change, NewDebt, NewWatch } from '../ports/ledger.ts';
-import type { Turn } from './engine.ts';
+import { LONGEST_EFFECT_MS, type Turn } from './engine.ts';
 import { noticeOf } from './notice.ts';
 import { evidenceOf, problemsOf } from './recorded.ts';
 
@@ -61,10 +61,16 @@ async function notesFor(turn: Turn, facts: Facts, to: RotationState, decision: D
     return { ...emptyBefore, ...(await nextAttempt(turn, facts, facts.rotation.state === 'staged')) };
   }
   const turnsBack = TURNS_BACK.includes(to) && facts.rotation.state !== 'aborting';
-  if (turnsBack) return { failure: { reason: decision.reason, message: decision.message, ...askedBy(facts) } };
+  if (turnsBack) return { failure: { reason: decision.reason, message: decision.message, ...askedBy(facts) }, ...stillLanding(facts) };
   // Whoever was told to read the old key again must now be told of the new one.
   if (to === 'promoting' && facts.rotation.state === 'rolling_back') return { hooksRun: [], forwardAgain: (facts.notes.forwardAgain ?? 0) + 1 };
   return {};
+}
+
+/** A promotion that was accepted or given up on, whether its record was lost or not, may show only later. */
+function stillLanding({ rotation: { state }, notes: { drifted }, now }: Facts): Pick<Notes, 'hazardUntil'> {
+  const sent = state === 'promoting' || (state === 'draining' && drifted === true);
+  return sent ? { hazardUntil: new Date(now.getTime() + LONGEST_EFFECT_MS).toISOString() } : {};
 }
 
 function askedBy({ rotation: { abortAsked } }: Facts): { askedBy?: string } {
@@ -136,10 +142,12 @@ function causeOf(facts: Facts, decision: Decision): DebtCause {
   return decision.kind === 'go' && decision.to === 'aborting' ? 'aborted' : 'orphan';
 }
 
-/** Applications may have read a key that some place served: after a rollback it lives on for the overlap. */
+/**
+ * After a rollback the new key lives on for the overlap: applications may have read it. Always, since a promotion whose
+ * record was lost leaves no other trace once the place is restored.
+ */
 function graceLeft(facts: Facts): number {
-  const served = facts.rotation.state === 'rolling_back' && facts.notes.wrote !== undefined;
-  return Math.max(hazardLeftMs(facts), served ? facts.plan.policy.overlapMs : 0);
+  return Math.max(hazardLeftMs(facts), facts.rotation.state === 'rolling_back' ? facts.plan.policy.overlapMs : 0);
 }
 
 function debtFor(facts: Facts, key: Pick<KeyRecord, 'issuerKeyId' | 'fingerprint'>, cause: DebtCause, notBeforeMs: number): NewDebt {
@@ -178,6 +186,8 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
   // What is left waits for time, not for places: others may have them.
   condemn_new: async () => ({ notes: {}, change: { unlockLocations: true, releaseSlot: true } }),
+  note_drift: async () => ({ notes: { drifted: true }, change: {} }),
+  note_repaired: async (_turn, facts) => ({ notes: { drifted: false, repairedAt: facts.now.toISOString() }, change: {} }),
   drop_abort: async () => ({ notes: {}, change: { abortAnswered: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
@@ -214,7 +224,7 @@ function said(turn: Turn, facts: Facts, decision: Decision, notes: Notes): Chang
   return {
     reason: decision.reason,
     message: decision.message,
-    notes: { ...withoutSeen(kept, facts), ...remembered(facts), ...evidenceOf(facts, decision), ...(problems.length > 0 ? { problems } : {}), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
+    notes: { ...kept, ...remembered(facts), ...evidenceOf(facts, decision), ...(problems.length > 0 ? { problems } : {}), ...(tells ? { told: [...(facts.notes.told ?? []), key] } : {}) },
     notices: notice === null ? [] : [{ notice, channels: facts.plan.channels[notice.severity] }],
     audit: decision.reason === 'max_age' ? [override(turn, facts, decision)] : [],
   };
@@ -233,14 +243,6 @@ function override(turn: Turn, facts: Facts, decision: Decision): NonNullable<Cha
     keyId: facts.oldKey?.id ?? null,
     detail: { maxAgeMs: facts.plan.policy.maxAgeMs, drain: facts.drain?.detail ?? '' },
   };
-}
-
-/** Once the place that was written last shows the new key, nothing that was written is still to come. */
-function withoutSeen(notes: Notes, { places }: Facts): Notes {
-  const last = places?.find((place) => notes.wrote?.endsWith(` ${place.id}`));
-  if (last?.serving !== 'new') return notes;
-  const { unseenUntil: _seen, ...rest } = notes;
-  return rest;
 }
 
 function remembered(facts: Facts): Partial<Notes> {

@@ -40,7 +40,7 @@ export class Judge {
   /** Credentials whose places show a dead key by the documented gap, until they are repaired. */
   readonly #slept = new Set<string>();
   readonly #mintedNames = new Map<string, number>();
-  readonly #allNewSince = new Map<string, { readonly key: string; readonly at: number }>();
+  readonly #allNewSince = new Map<string, { readonly key: string; readonly at: number; readonly byPeople: boolean }>();
   readonly #owners = new Map<string, string>();
   /** Ever served by some place. */
   readonly #served = new Set<string>();
@@ -116,7 +116,9 @@ export class Judge {
     this.#deaths.set(id, { at, why });
     if (why === 'replace' && served.length > 0) this.#gaps.set(owner, { since: at, why: 'replace' });
     if (why === 'evidence' && served.length > 0) this.#break(1, `${key.name} was revoked while ${served.map((place) => place.id).join(', ')} served it`);
-    if (why === 'evidence' && !this.#meddled.has(owner)) this.#evidence(owner, key, at);
+    // What people wrote is not Keyturn's to answer for; what it made of that is.
+    const byPeople = this.#meddled.has(owner) && this.#allNewSince.get(owner)?.byPeople !== false;
+    if (why === 'evidence' && !byPeople) this.#evidence(owner, key, at);
   }
 
   /** The old key goes only after the overlap, counted from when every place served another key that works (2). */
@@ -141,7 +143,7 @@ export class Judge {
     const [first] = keys;
     const same = first !== null && first !== undefined && keys.every((key) => key?.id === first.id);
     if (!same) return void this.#allNewSince.delete(credential);
-    if (this.#allNewSince.get(credential)?.key !== first.id) this.#allNewSince.set(credential, { key: first.id, at: event.at });
+    if (this.#allNewSince.get(credential)?.key !== first.id) this.#allNewSince.set(credential, { key: first.id, at: event.at, byPeople: event.what === 'edited' });
     if (first.revokedAt !== null) return;
     // A gap is healed by a key that was made in it, not by one that is still to die.
     if (first.createdAt >= (this.#gaps.get(credential)?.since ?? 0)) this.#gaps.delete(credential);

@@ -15,4 +15,12 @@ export const REGRESSIONS: readonly Route[] = [
   change('an application that read the new key before a rollback has the overlap to read the old one', { overlapMs: minutes(40), rereadMs: minutes(20), useMs: minutes(1), deadlineMs: minutes(5) }, {
     faults: faults('hook.run', 'error', 0, 60), wishes: [ROTATE], horizonMs: hours(2),
   }),
+  // Found at seed 1544841941, run 172: the record of the only promotion was lost, so that nothing told that applications may have read the key.
+  change('a rollback knows of a promotion whose record was lost, and that of its restore', { overlapMs: minutes(5) }, {
+    outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: seconds(140) }], faults: [...faults('ledger.commit', 'unreachable', 7, 1), ...faults('ledger.commit', 'unreachable', 19, 1)],
+  }),
+  // Found by the crash points once the judge also asked for the overlap after a repair: a worker that died right after the repair forgot it.
+  change('a repair whose record was lost begins the overlap anew', { overlapMs: minutes(5) }, {
+    wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }], crashes: [{ step: 190, side: 'after', does: 'kill', ms: seconds(2) }],
+  }),
 ];

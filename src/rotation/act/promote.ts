@@ -3,7 +3,7 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { Facts, PlaceFact, Serving } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { PromoteRequest } from '../../ports/store.ts';
-import { bounded, LONGEST_EFFECT_MS, type Turn } from '../engine.ts';
+import { bounded, type Turn } from '../engine.ts';
 import { findValue, readPlaces, type ReadPlace } from '../evidence.ts';
 import { failed, succeeded, type Outcome } from './outcome.ts';
 
@@ -11,13 +11,7 @@ import { failed, succeeded, type Outcome } from './outcome.ts';
 export async function promote(turn: Turn, facts: Facts): Promise<Outcome> {
   const target = nextPlace(facts, ['old', 'ours', 'empty']);
   const displaced = target.serving === 'old' && facts.rotation.path === 'displace' ? 'keep' : 'drop';
-  const attempt = attemptName(facts);
-  const outcome = await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt, displaced });
-  // Accepted or given up on, it may show only later: until then the key that it publishes must not die.
-  const now = await turn.engine.ledger.now();
-  const unseenUntil = new Date(now.getTime() + LONGEST_EFFECT_MS).toISOString();
-  const repaired = facts.rotation.state === 'draining' ? { repairedAt: now.toISOString() } : {};
-  return { ...outcome, notes: { ...outcome.notes, ...repaired, wrote: wroteOf(attempt, target), unseenUntil } };
+  return await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt: attemptName(facts), displaced });
 }
 
 const wroteOf = (attempt: string, { id }: PlaceFact): string => `${attempt} ${id}`;
