@@ -1,7 +1,6 @@
 /** The table of disturbances: what is done to a run besides killing workers, and how often. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyturn } from '../support/cli.ts';
-import { moveClock } from './clock.ts';
 import type { RuntimeName } from './config.ts';
 import { FAULTS } from './faults.ts';
 import type { Dice } from './random.ts';
@@ -11,8 +10,6 @@ import type { Stage } from './stage.ts';
 export interface Scene {
   readonly stage: Stage;
   readonly dice: Dice;
-  /** True: a freeze moves the ledger's clock instead of lasting half a minute. */
-  readonly quick: boolean;
 }
 
 export interface Disturbance {
@@ -24,8 +21,8 @@ export interface Disturbance {
   readonly beside: boolean;
   /** A worker may then end by itself, and be started again as a service manager would. */
   readonly excusesEnds: boolean;
-  /** Does it, and gives it back. Says what was done. */
-  run(scene: Scene): Promise<string>;
+  /** Does it, and gives it back. Says what was done; null when it could not be. */
+  run(scene: Scene): Promise<string | null>;
 }
 
 const ALL: readonly RuntimeName[] = ['embedded', 'postgres', 'redis'];
@@ -49,8 +46,7 @@ export const DISTURBANCES: readonly Disturbance[] = [
   { ...plain, kind: 'message trouble', perHundred: 10, run: messageTrouble },
 ];
 
-async function freezeOne({ stage, dice, quick }: Scene): Promise<string> {
-  if (quick) return await freezeAllAndMoveTheClock(stage);
+async function freezeOne({ stage, dice }: Scene): Promise<string> {
   const seat = dice.pick(stage.seats.filter((one) => !one.frozen));
   const [least, most] = FROZEN_MS;
   const ms = dice.between(least, most);
@@ -58,14 +54,6 @@ async function freezeOne({ stage, dice, quick }: Scene): Promise<string> {
   await sleep(ms);
   seat.thaw();
   return `${seat.name} was frozen for ${Math.round(ms / 1_000)} s`;
-}
-
-/** As a host that was suspended: all its workers stand still while the database's clock goes on. */
-async function freezeAllAndMoveTheClock(stage: Stage): Promise<string> {
-  for (const seat of stage.seats) seat.freeze();
-  await moveClock(stage, 45_000);
-  for (const seat of stage.seats) seat.thaw();
-  return 'all workers were frozen while 45 s passed by the database';
 }
 
 async function freezeAlone({ stage, dice }: Scene): Promise<string> {
@@ -106,10 +94,10 @@ async function fillDisk({ stage, dice }: Scene): Promise<string> {
 }
 
 /** By the control API of a worker that is up, and now and then by the command line. What becomes of the answer may be unknown. */
-async function ask({ stage, dice }: Scene, what: 'revoke' | 'rotate'): Promise<string> {
+async function ask({ stage, dice }: Scene, what: 'revoke' | 'rotate'): Promise<string | null> {
   const { name } = dice.pick(stage.declared);
   const seat = await someoneUp(stage, dice);
-  if (seat === null) return 'nobody was there to ask';
+  if (seat === null) return null;
   if (what === 'revoke') stage.watch.emergency(name, Date.now());
   const by = dice.next() < 0.3 ? 'command line' : 'API';
   const actor = { who: 'cli:kills', why: 'somebody asked for it' };

@@ -23,9 +23,9 @@ export interface Disk {
 const SIZE_MIB = 384;
 const PIECE = Buffer.alloc(64 * 1024);
 
-export function makeDisk(directory: string, mounting = true): Disk {
+export function makeDisk(directory: string): Disk {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const mounted = mounting && spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m,mode=0755`, 'keyturn-kills', directory], { stdio: 'ignore' }).status === 0;
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m,mode=0755`, 'keyturn-kills', directory], { stdio: 'ignore' }).status === 0;
   const disk = mounted ? smallDisk(directory) : limitedFiles(directory);
   for (const folder of ['env', 'data']) mkdirSync(join(directory, folder), { mode: 0o700 });
   return disk;

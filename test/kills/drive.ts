@@ -14,12 +14,6 @@ export interface Run {
   readonly runtime: RuntimeName;
   readonly kills: number;
   readonly seed: number;
-  /** How often each other disturbance happens; as the table says in proportion to the kills, unless given. */
-  readonly others?: number;
-  /** Half minutes that a lease or a doubt lasts pass by the ledger's clock, while no worker lives. */
-  readonly quick?: boolean;
-  /** False: never mounts anything. */
-  readonly mounting?: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -44,16 +38,16 @@ const AFTERMATH_MS = 20_000;
 export async function runOne(run: Run): Promise<Report> {
   const began = Date.now();
   const dice = diceOf(run.seed);
-  const stage = await setStage({ runtime: run.runtime, mounting: run.mounting ?? true });
+  const stage = await setStage(run.runtime);
   let broken = true;
   try {
     for (const seat of stage.seats) seat.start();
     await firstKeys(stage, dice);
     run.say(`${run.runtime}: every application has a first key after ${seconds(began)}`);
-    const deeds = await disturb({ stage, dice, quick: run.quick ?? false }, run);
+    const deeds = await disturb({ stage, dice }, run);
     stage.note('the faults end');
     run.say(`${run.runtime}: ${deeds.kills.length} kills after ${seconds(began)}; waiting for rest`);
-    const facts = await collect(stage, deeds, run.quick ?? false);
+    const facts = await collect(stage, deeds);
     const verdict = judge(facts);
     broken = verdict.broken.length > 0;
     return report({ run, stage, deeds, facts, verdict, tookMs: Date.now() - began, kept: broken ? stage.directory : null });
@@ -97,18 +91,19 @@ async function disturb(scene: Scene, run: Run): Promise<Deeds> {
 /** Which disturbances come before which kill. */
 function planned(run: Run, dice: Dice): ReadonlyMap<number, readonly Disturbance[]> {
   const drawn = DISTURBANCES.filter((one) => one.on.includes(run.runtime)).flatMap((one) => {
-    const times = run.others ?? Math.max(1, Math.round((one.perHundred * run.kills) / 100));
+    const times = Math.max(1, Math.round((one.perHundred * run.kills) / 100));
     return Array.from({ length: times }, () => ({ before: dice.below(run.kills), one }));
   });
   return new Map([...Map.groupBy(drawn, ({ before }) => before)].map(([before, all]) => [before, all.map(({ one }) => one)]));
 }
 
 async function carryOut(one: Disturbance, scene: Scene, deeds: Deeds): Promise<void> {
-  deeds.others.set(one.kind, (deeds.others.get(one.kind) ?? 0) + 1);
   const excuse = { from: Date.now(), to: Number.POSITIVE_INFINITY };
   if (one.excusesEnds) deeds.excuses.push(excuse);
   scene.stage.note(`${one.kind} begins`);
-  scene.stage.note(`${one.kind}: ${await one.run(scene)}`);
+  const done = await one.run(scene);
+  scene.stage.note(`${one.kind}: ${done ?? 'it could not be done'}`);
+  if (done !== null) deeds.others.set(one.kind, (deeds.others.get(one.kind) ?? 0) + 1);
   excuse.to = Date.now() + AFTERMATH_MS;
 }
 

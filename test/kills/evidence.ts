@@ -4,11 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atRest } from '../../src/demo/evidence.ts';
 import { keyturn } from '../support/cli.ts';
-import { moveClock } from './clock.ts';
 import type { Deeds } from './drive.ts';
 import type { Facts } from './facts.ts';
 import { embeddedDump, holdsKey, leakingFiles } from './leaks.ts';
-import { slowness } from './pace.ts';
 import type { Stage } from './stage.ts';
 import { servedBy } from './stores.ts';
 
@@ -18,10 +16,6 @@ const LOOK_EVERY_MS = 500;
 const STOP_MS = 15_000;
 const LIMIT_OF_ALL = 50;
 
-/** How long all workers are up before the clock is moved in a quick run, on a swift machine, and how far it is moved. */
-const QUICK_LOOK_MS = 4_000;
-const QUICK_STEP_MS = 100_000;
-
 type Status = Awaited<ReturnType<ReturnType<Stage['client']>['status']>>;
 
 export interface Collected extends Facts {
@@ -29,9 +23,9 @@ export interface Collected extends Facts {
   readonly rotations: Readonly<Record<string, number>>;
 }
 
-export async function collect(stage: Stage, deeds: Deeds, quick: boolean): Promise<Collected> {
+export async function collect(stage: Stage, deeds: Deeds): Promise<Collected> {
   await stage.sandbox.faults();
-  const { rest, status } = await comeToRest(stage, quick);
+  const { rest, status } = await comeToRest(stage);
   const application = await stage.drainApplication();
   await stage.watch.stop();
   const served = (await Promise.all(stage.declared.map((one) => servedBy(one, stage.aws, true)))).flat();
@@ -59,7 +53,7 @@ interface Rest {
 }
 
 /** Nothing new begins from now on; what has begun must end. */
-async function comeToRest(stage: Stage, quick: boolean): Promise<Rest> {
+async function comeToRest(stage: Stage): Promise<Rest> {
   const [began, deadline] = [Date.now(), Date.now() + REST_MS];
   let [status, paused, waitsFor]: [Status | null, boolean, string] = [null, false, 'no worker answers'];
   while (Date.now() < deadline) {
@@ -72,7 +66,6 @@ async function comeToRest(stage: Stage, quick: boolean): Promise<Rest> {
       const lacking = await notYet(stage, seen);
       if (lacking === null) return { status, rest: { reached: true, afterMs: Date.now() - began, waitsFor: '' } };
       waitsFor = lacking;
-      if (quick && allUpFor(stage) > QUICK_LOOK_MS * slowness(stage)) await passTime(stage);
     }
     await sleep(LOOK_EVERY_MS);
   }
@@ -99,17 +92,6 @@ async function notYet(stage: Stage, status: Status): Promise<string | null> {
   const living = (await stage.sandbox.keys()).filter((key) => key.status === 'active');
   const wrong = stage.declared.map(({ name }) => ({ name, count: living.filter((key) => key.name.startsWith(`${name}-kt-`)).length })).filter(({ count }) => count !== 1);
   return wrong.length === 0 ? null : `the ledger is at rest, but ${wrong.map(({ name, count }) => `${name} has ${count} live keys`).join(', ')}`;
-}
-
-function allUpFor({ seats }: Stage): number {
-  return Math.min(...seats.map(({ upSince }) => (upSince === null ? 0 : Date.now() - upSince)));
-}
-
-/** No worker lives while the clock goes on, so that nobody's effect is under way. */
-async function passTime(stage: Stage): Promise<void> {
-  await Promise.all(stage.seats.map((seat) => seat.halt()));
-  await moveClock(stage, QUICK_STEP_MS);
-  for (const seat of stage.seats) seat.start();
 }
 
 function messagesOf(stage: Stage, status: Status | null): Facts['messages'] {

@@ -115,13 +115,6 @@ export class Seat {
     this.#frozen = false;
   }
 
-  /** SIGKILL, and nobody is started here until `start`. */
-  async halt(): Promise<void> {
-    this.#wanted = false;
-    await this.kill();
-    await this.#running;
-  }
-
   /** Stops for good. Says how the worker ended. */
   async stop(graceMs: number): Promise<string> {
     this.#wanted = false;

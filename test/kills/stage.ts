@@ -57,13 +57,7 @@ const GRACE_MS = 5_000;
 const REPORT_MS = 20_000;
 const CLIENT_MS = 5_000;
 
-export interface StageOptions {
-  readonly runtime: RuntimeName;
-  /** False: the disk is never mounted, but limited. */
-  readonly mounting?: boolean;
-}
-
-export async function setStage({ runtime, mounting = true }: StageOptions): Promise<Stage> {
+export async function setStage(runtime: RuntimeName): Promise<Stage> {
   const directory = mkdtempSync(join(tmpdir(), `keyturn-kills-${runtime}-`));
   chmodSync(directory, 0o755); // PostgreSQL's user walks through it
   const cleanups: (() => unknown)[] = [];
@@ -72,7 +66,7 @@ export async function setStage({ runtime, mounting = true }: StageOptions): Prom
     if (!keep) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    return await build({ runtime, directory, mounting, close, onEnd: (cleanup) => void cleanups.push(cleanup) });
+    return await build({ runtime, directory, close, onEnd: (cleanup) => void cleanups.push(cleanup) });
   } catch (error) {
     await close(true);
     throw error;
@@ -82,14 +76,13 @@ export async function setStage({ runtime, mounting = true }: StageOptions): Prom
 interface Building {
   readonly runtime: RuntimeName;
   readonly directory: string;
-  readonly mounting: boolean;
   readonly close: Stage['close'];
   readonly onEnd: (cleanup: () => unknown) => void;
 }
 
-async function build({ runtime, directory, mounting, close, onEnd }: Building): Promise<Stage> {
+async function build({ runtime, directory, close, onEnd }: Building): Promise<Stage> {
   const shape = SHAPE[runtime];
-  const disk = makeDisk(join(directory, 'disk'), mounting);
+  const disk = makeDisk(join(directory, 'disk'));
   onEnd(() => disk.remove());
   const declared = declare(shape.groups, disk.directory);
   const keyLimit = declared.length * 3 + 10;
