@@ -23,8 +23,9 @@ const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {
   next_attempt: 'begins a new attempt under a new name, and watches the old name',
   adopt_minted: 'records the found key as the new key',
   condemn_new: '',
-  note_drift: 'records that a store no longer serves the new key, before it is written again',
+  note_drift: 'records that a store went back, before it is written again',
   note_repaired: 'begins the overlap anew',
+  note_restored: 'begins the new key’s overlap',
   drop_abort: 'refuses the abort and goes on',
   forget_old: 'marks the old key as lost and goes on without it',
 };

@@ -93,15 +93,17 @@ async function chosen(context: Context, request: RotateRequest): Promise<readonl
 }
 
 /** A credential that was never scheduled yet may still have a key to adopt. */
-async function bindFirst(context: Context, record: CredentialRecord, actor: Actor): Promise<void> {
+async function bindFirst(context: Context, record: CredentialRecord, actor: Actor, meanwhile = ''): Promise<void> {
   if (record.currentKeyId !== null || (await context.ledger.keysOf(record.name)).length > 0) return;
   const binding = await bind(context.engine, record.plan, record.plan.adopt, actor, AbortSignal.timeout(WORK_MS));
-  if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: binding.todo });
+  if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: `${binding.todo}${meanwhile}` });
 }
 
 async function revoke(context: Context, name: string, actor: Actor): Promise<RequestedRotation> {
   const record = await declared(context, name);
-  return await requested(context, await requestRotation(context.engine, record, 'emergency', actor, null));
+  // A leaked key that the ledger does not know yet would live on while people take it for dead.
+  await bindFirst(context, record, actor, ` If it has leaked, revoke it at ${record.issuer} by hand now.`);
+  return await requested(context, await requestRotation(context.engine, await declared(context, name), 'emergency', actor, null));
 }
 
 async function requested(context: Context, outcome: RequestOutcome): Promise<RequestedRotation> {

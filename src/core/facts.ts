@@ -36,8 +36,10 @@ export interface Notes {
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
-  /** A place no longer serves the new key while the old one drains, and has not been read back since. Written before the repair. */
+  /** A place no longer serves the key that all served before, and has not been read back since. Written before the repair. */
   readonly drifted?: boolean;
+  /** Since when every place serves the old key again after turning back (ISO): the new key lives on for the overlap from then. */
+  readonly restoredAt?: string;
   /** When every place served the new key again (ISO): applications may have read the old key until then, and the overlap begins anew. */
   readonly repairedAt?: string;
   /** The last write to a place that was sent: attempt and place. */

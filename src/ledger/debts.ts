@@ -99,12 +99,21 @@ async function hasten(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDe
   return toDebt(row);
 }
 
-/** The key's row is locked: whoever makes it a living key at the same moment comes first, and this finds it living. */
 async function addOrphan(tx: Tx, debt: NewDebt, actor: Actor): Promise<RevocationDebt | null> {
-  const query = tx.selectFrom('keys').select('state').where('issuer', '=', debt.issuer).where('issuer_key_id', '=', debt.issuerKeyId);
+  return (await lookedAfter(tx, debt)) ? null : await insertDebt(tx, debt, actor);
+}
+
+/**
+ * Whether the ledger has it as a key that is in use, or that an open rotation works on: a staged key of none is nobody's. The
+ * key's row is locked: whoever makes it a living key at the same moment comes first, and this finds it living.
+ */
+export async function lookedAfter(tx: Tx, { issuer, issuerKeyId }: Pick<NewDebt, 'issuer' | 'issuerKeyId'>): Promise<boolean> {
+  const query = tx.selectFrom('keys').select(['id', 'state', 'credential']).where('issuer', '=', issuer).where('issuer_key_id', '=', issuerKeyId);
   const key = await query.forUpdate().executeTakeFirst();
-  if (key !== undefined && ['staged', 'current', 'draining'].includes(key.state)) return null;
-  return await insertDebt(tx, debt, actor);
+  if (key === undefined || ['condemned', 'revoked', 'lost'].includes(key.state)) return false;
+  if (key.state !== 'staged') return true;
+  const open = tx.selectFrom('rotations').select('id').where('credential', '=', key.credential).where('finished_at', 'is', null).where('new_key_id', '=', key.id);
+  return (await open.executeTakeFirst()) !== undefined;
 }
 
 async function hurry(tx: Tx, id: string, actor: Actor): Promise<boolean> {

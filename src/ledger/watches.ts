@@ -1,6 +1,6 @@
 import type { Ledger, NameWatch, NewDebt, NewWatch } from '../ports/ledger.ts';
 import { appendAudit } from './audit.ts';
-import { insertDebt } from './debts.ts';
+import { insertDebt, lookedAfter } from './debts.ts';
 import { toWatch } from './rows.ts';
 import { NOW, inTransaction, nowPlus, type Db, type Tx } from './sql.ts';
 
@@ -31,11 +31,14 @@ export async function insertWatch(tx: Tx, watch: NewWatch): Promise<void> {
     .execute();
 }
 
-async function watchFound(tx: Tx, watch: NameWatch, found: readonly NewDebt[]): Promise<void> {
+async function watchFound(tx: Tx, watch: NameWatch, found: readonly NewDebt[]): Promise<readonly string[]> {
   const actor = { who: 'watch', why: `a key appeared late under the name ${watch.name}` };
+  const orphans: string[] = [];
   for (const key of found) {
-    if ((await insertDebt(tx, key, actor, true)) === null) continue;
+    if ((await lookedAfter(tx, key)) || (await insertDebt(tx, key, actor, true)) === null) continue;
+    orphans.push(key.issuerKeyId);
     const detail = { name: watch.name, issuer: key.issuer, issuerKeyId: key.issuerKeyId };
     await appendAudit(tx, [{ type: 'key.orphan-found', actor, credential: key.credential, rotationId: watch.rotationId, keyId: null, detail }]);
   }
+  return orphans;
 }

@@ -319,7 +319,7 @@ export interface Ledger {
   debt(id: string): Promise<RevocationDebt | null>;
   payableDebts(limit: number): Promise<readonly string[]>;
   addDebt(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
-  /** A debt for a key that nobody looks after. Null, and nothing changes, when the ledger has it as a living key or a debt of it is open. */
+  /** A debt for a key that nobody looks after. Null, and nothing changes, when it is in use, an open rotation works on it, or a debt of it is open. */
   addOrphan(debt: NewDebt, actor: Actor): Promise<RevocationDebt | null>;
   /** Makes a debt payable now that waits after a failure. False when it is settled, held by a worker, or was never tried. */
   hurryDebt(id: string, actor: Actor): Promise<boolean>;
@@ -331,8 +331,8 @@ export interface Ledger {
 
   // names watched after a lost create
   watches(issuer?: string): Promise<readonly NameWatch[]>;
-  /** Records the keys found as orphan debts (once each). */
-  watchFound(watch: NameWatch, found: readonly NewDebt[]): Promise<void>;
+  /** Records the keys found as orphan debts, once each, but for those that somebody looks after. Answers which it recorded. */
+  watchFound(watch: NameWatch, found: readonly NewDebt[]): Promise<readonly string[]>;
   dropExpiredWatches(): Promise<number>;
 
   // pauses

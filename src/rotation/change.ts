@@ -123,7 +123,7 @@ function condemned(facts: Facts, decision: Decision): Condemned {
   const found = decision.condemn === 'found' ? (facts.minted?.listed ?? []).map((key) => ({ issuerKeyId: key.id, fingerprint: null })) : [];
   const keys = condemnedKeys(facts, decision).filter((key) => key.state !== 'revoked' && key.state !== 'lost');
   return {
-    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? graceLeft(facts) : 0)),
+    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeftMs(facts) : 0)),
     keyStates: keys.map((key) => ({ keyId: key.id, state: 'condemned' as const })),
   };
 }
@@ -140,14 +140,6 @@ function causeOf(facts: Facts, decision: Decision): DebtCause {
   if (decision.condemn === 'old') return facts.rotation.path === 'replace' ? 'replaced' : 'superseded';
   if (facts.rotation.state === 'rolling_back') return 'rolled_back';
   return decision.kind === 'go' && decision.to === 'aborting' ? 'aborted' : 'orphan';
-}
-
-/**
- * After a rollback the new key lives on for the overlap: applications may have read it. Always, since a promotion whose
- * record was lost leaves no other trace once the place is restored.
- */
-function graceLeft(facts: Facts): number {
-  return Math.max(hazardLeftMs(facts), facts.rotation.state === 'rolling_back' ? facts.plan.policy.overlapMs : 0);
 }
 
 function debtFor(facts: Facts, key: Pick<KeyRecord, 'issuerKeyId' | 'fingerprint'>, cause: DebtCause, notBeforeMs: number): NewDebt {
@@ -184,10 +176,11 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   retry_attempt: async (_turn, facts) => ({ notes: { attempt: { ...mustAttempt(facts), sentAt: null, outcome: null, refusal: null } }, change: {} }),
   next_attempt: async (turn, facts) => ({ notes: await nextAttempt(turn, facts, true), change: { watches: watchAttempt(facts), newKeyId: null } }),
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
-  // What is left waits for time, not for places: others may have them.
-  condemn_new: async () => ({ notes: {}, change: { unlockLocations: true, releaseSlot: true } }),
+  condemn_new: async () => ({ notes: {}, change: {} }),
   note_drift: async () => ({ notes: { drifted: true }, change: {} }),
   note_repaired: async (_turn, facts) => ({ notes: { drifted: false, repairedAt: facts.now.toISOString() }, change: {} }),
+  // What is left waits for time, not for places: others may have them.
+  note_restored: async (_turn, facts) => ({ notes: { drifted: false, restoredAt: facts.now.toISOString() }, change: { unlockLocations: true, releaseSlot: true } }),
   drop_abort: async () => ({ notes: {}, change: { abortAnswered: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };

@@ -2,6 +2,7 @@
 import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
 import { takeInventory } from '../core/inventory.ts';
+import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey, Issuer } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
 import type { Engine } from './engine.ts';
@@ -18,8 +19,8 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const expected = await mustBeListed(engine, issuer);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
-  await settleWatches(engine, issuer.name, listed, new Set(open.map((rotation) => rotation.newKeyId)));
   const known = await engine.ledger.keysOfIssuer(issuer.name);
+  await settleWatches(engine, issuer.name, listed, known);
   const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
   const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
@@ -44,23 +45,20 @@ function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {
 }
 
 /**
- * A create that was given up can still land late: whatever appears under its name is an orphan, unless the ledger has it as a
- * key that somebody looks after. A staged key of no open rotation is nobody's: its rotation gave it up without knowing of it.
+ * A create that was given up can still land late: whatever appears under its name is an orphan, unless the ledger, asked in the
+ * write itself, has it as a key that somebody looks after.
  */
-async function settleWatches(engine: Engine, issuer: string, listed: readonly IssuedKey[], beingMinted: ReadonlySet<string | null>): Promise<void> {
-  const known = new Map((await engine.ledger.keysOfIssuer(issuer)).map((key) => [key.issuerKeyId, key]));
-  const isOrphan = (key: IssuedKey): boolean => {
-    const record = known.get(key.id);
-    return record === undefined || (record.state === 'staged' && !beingMinted.has(record.id));
-  };
-  for (const watch of await engine.ledger.watches(issuer)) {
-    const found = listed.filter((key) => key.live && key.name === watch.name && isOrphan(key));
+async function settleWatches({ ledger, log }: Engine, issuer: string, listed: readonly IssuedKey[], keys: readonly KeyRecord[]): Promise<void> {
+  const known = new Map(keys.map((key) => [key.issuerKeyId, key]));
+  const maybe = ({ id }: IssuedKey): boolean => [undefined, 'staged'].includes(known.get(id)?.state);
+  for (const watch of await ledger.watches(issuer)) {
+    const found = listed.filter((key) => key.live && key.name === watch.name && maybe(key));
     if (found.length === 0) continue;
     const debts = found.map((key): NewDebt => ({ credential: watch.credential, issuer, issuerKeyId: key.id, fingerprint: known.get(key.id)?.fingerprint ?? null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }));
-    await engine.ledger.watchFound(watch, debts);
-    engine.log.warn({ credential: watch.credential, name: watch.name, keys: found.map((key) => key.id) }, 'a lost create landed late; its key will be revoked');
+    const orphans = await ledger.watchFound(watch, debts);
+    if (orphans.length > 0) log.warn({ credential: watch.credential, name: watch.name, keys: orphans }, 'a lost create landed late; its key will be revoked');
   }
-  await engine.ledger.dropExpiredWatches();
+  await ledger.dropExpiredWatches();
 }
 
 /**

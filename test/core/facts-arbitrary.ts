@@ -42,7 +42,7 @@ const problem = fc.record({ code: fc.constantFrom('key_limit', 'debt_open'), mes
 
 const notes = fc.record(
   {
-    attempt, hazardUntil: iso, drifted: fc.boolean(), lostAttempts: fc.nat(4), trouble: fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('boom'), retryAt: iso }),
+    attempt, hazardUntil: iso, drifted: fc.boolean(), restoredAt: iso, lostAttempts: fc.nat(4), trouble: fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('boom'), retryAt: iso }),
     waited: fc.record({ reason: fc.constant('x'), times: fc.nat(9) }), hooksRun: fc.subarray(['promoted', 'rolled_back'] as const),
     failure: fc.record({ reason: fc.constant('r'), message: fc.constant('m') }), told: fc.subarray(['held_late', 'held_unminted', 'drain_stuck']),
   },

@@ -188,6 +188,21 @@ describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
     expect(await ledger.dropExpiredWatches()).toBe(0);
   });
 
+  test('under a watched name, a key that an open rotation works on or that is in use is no orphan; a staged key of none is', async () => {
+    const { ledger } = open;
+    const lease = await begun(ledger, { issuer: fresh('issuer') });
+    const { credential, issuer, id } = lease.rotation;
+    const [mine, left] = [keyOf(credential, { issuer, state: 'staged', rotationId: id }), keyOf(credential, { issuer, state: 'staged', rotationId: id })];
+    await committed(ledger, lease, 'requested', { newKey: left });
+    await committed(ledger, lease, 'requested', { newKey: mine, watches: [{ issuer, credential, name: 'adopted-1', rotationId: id, forMs: MINUTE }] });
+    const [watch] = await ledger.watches(issuer);
+    if (watch === undefined) throw new Error('no watch');
+    const found = [mine, left].map(({ issuerKeyId }) => debtOf(credential, { issuer, issuerKeyId, cause: 'orphan' }));
+    expect(await ledger.watchFound(watch, found)).toEqual([left.issuerKeyId]);
+    expect(await ledger.addOrphan(debtOf(credential, { issuer, issuerKeyId: mine.issuerKeyId, cause: 'orphan' }), ACTOR)).toBeNull();
+    expect((await ledger.keysOf(credential)).map(({ issuerKeyId, state }) => [issuerKeyId, state])).toEqual(expect.arrayContaining([[mine.issuerKeyId, 'staged'], [left.issuerKeyId, 'condemned']]));
+  });
+
   describe('the outbox', () => {
     beforeEach(() => open.emptyOutbox());
 

@@ -158,6 +158,17 @@ describe.skipIf(!motoAvailable())('adoption', () => {
     await rig.close();
   });
 
+  test('an emergency of a key that nothing names is refused, since the key would live on; with the name it is adopted and dies', async () => {
+    const unnamed = await withPersonsKey('leaked-api', () => ({}));
+    await expect(unnamed.rig.app.operations.revoke('leaked-api', ACTOR)).rejects.toMatchObject({ code: 'BLOCKED', todo: expect.stringContaining('by hand now') });
+    await unnamed.rig.close();
+    const { rig, id } = await withPersonsKey('leaked-web', (keyId) => ({ adopt: { keyId } }));
+    await rig.app.operations.revoke('leaked-web', ACTOR);
+    await rig.reached('leaked-web', 'done');
+    expect((await around.sandbox.inspect()).keys.find((key) => key.id === id)?.status).toBe('revoked');
+    await rig.close();
+  });
+
   test('publish fills a store that was emptied, without a rotation; a pause holds rotations back until it is lifted', async () => {
     if (runtime === undefined) throw new Error('no runtime');
     const rig = await openRig(runtime, around, { credentials: { 'fill-api': { places: ['aws', 'env'] } } });

@@ -1,6 +1,12 @@
 /** What torture found, made small: each broke a promise once. */
 import { hours, minutes, seconds } from '../../src/core/duration.ts';
 import { BASE, change, faults, ROTATE, type Route } from './routes.ts';
+import type { CredentialSpec } from './scenario.ts';
+
+const PLAIN: CredentialSpec = {
+  places: ['labels', 'labels'], shares: false, begins: 'empty', everyMs: hours(1), overlapMs: 0, quietMs: 0, strategy: 'displace', deadlineMs: seconds(4),
+  hook: false, check: false, useMs: minutes(2), rereadMs: 0,
+};
 
 export const REGRESSIONS: readonly Route[] = [
   // Found at seed 7, run 11: the step that failed wrote back what it remembered, over what had been committed.
@@ -23,4 +29,12 @@ export const REGRESSIONS: readonly Route[] = [
   change('a repair whose record was lost begins the overlap anew', { overlapMs: minutes(5) }, {
     wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }], crashes: [{ step: 190, side: 'after', does: 'kill', ms: seconds(2) }],
   }),
+  // Found at seed 20261124, run 787: the inventory had read the open rotations before, and the keys after, a lost create was adopted.
+  { name: 'a key that is adopted while an inventory runs is no orphan', scenario: {
+    ...BASE, seed: 25, runtime: 'embedded', paces: [0.8, 0.8, 0.8], horizonMs: hours(2), issuer: { ...BASE.issuer, lastUse: false, declaredLagMs: 0 },
+    credentials: [minutes(2), minutes(2), minutes(7)].map((useMs) => ({ ...PLAIN, useMs })), wishes: [{ at: 4_539_516, does: 'flush', of: 0, ms: 0 }],
+    crashes: [{ step: 114, side: 'before', does: 'kill', ms: 5_550_267 }, { step: 135, side: 'before', does: 'kill', ms: 136_960 }, { step: 140, side: 'before', does: 'kill', ms: 145_584 }],
+  } },
+  // Found at seed 20261125, run 775: a promotion showed after the new key was condemned; putting the old one back did not begin the overlap anew.
+  change('a promotion that shows long after its rotation turned back begins the overlap anew', { deadlineMs: seconds(4), overlapMs: minutes(5) }, { faults: faults('store.promote', 'lands-late', 0, 1, seconds(200)) }),
 ];

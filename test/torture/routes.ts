@@ -49,6 +49,7 @@ export const ROUTES: readonly Route[] = [
   change('a key that is never proved', {}, { faults: faults('issuer.probe', 'error', 1, 200) }),
   change('a replacement that is never proved', { strategy: 'replace' }, { faults: faults('issuer.probe', 'error', 1, 75) }),
   change('a store that fails while promoting', {}, { outages: [{ of: 'c0/1', from: minutes(10) + 900, ms: minutes(8) }] }),
+  change('a promotion that shows long after its rotation turned back', { deadlineMs: seconds(4), overlapMs: minutes(5) }, { faults: faults('store.promote', 'lands-late', 0, 1, seconds(200)) }),
   change('a store that shows writes late', {}, { stale: [{ nth: 0, ms: seconds(20) }, { nth: 1, ms: seconds(30) }] }),
   change('an application that turns red', {}, { faults: faults('check.run', 'error', 0, 1) }),
   change('hooks that fail', {}, { faults: faults('hook.run', 'error', 0, 40) }),

@@ -1,5 +1,6 @@
 /** Keys die and rotations end: revoking, reporting, aborting, rolling_back. */
 import { minutes, seconds } from '../duration.ts';
+import type { Facts } from '../facts.ts';
 import { hazardLeftMs } from '../hazard.ts';
 import {
   abortRefused, always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, someServe,
@@ -25,16 +26,25 @@ export const ABORTING: readonly Row[] = [
   { from: 'aborting', reason: 'aborted', title: 'new key revoked, old key stays', when: always, does: { go: 'aborted' }, message: (f) => `Aborted: ${failure(f)} Stores were not changed.`, tell: 'warning' },
 ];
 
+/** Milliseconds since every store was read back with the old key, in this turn back; null before. */
+const restoredForMs = (f: Facts): number | null => {
+  const ms = f.notes.restoredAt === undefined ? Number.POSITIVE_INFINITY : f.now.getTime() - Date.parse(f.notes.restoredAt);
+  return ms > f.inStateMs ? null : ms;
+};
+const overlapLeftMs = (f: Facts): number => Math.max(0, f.plan.policy.overlapMs - (restoredForMs(f) ?? 0));
+
 export const ROLLING_BACK: readonly Row[] = [
   { from: 'rolling_back', reason: 'old_key_dead', title: 'old key dead: go forward', when: (f) => f.oldKeyAlive === false && !newKeyCondemned(f), does: { go: 'promoting' }, message: () => 'The old key is dead at the issuer; going back to it would lock applications out.', tell: 'critical' },
   { from: 'rolling_back', reason: 'restore_failing', title: 'a store failed, again later', when: (f) => someServe(f, 'new') && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `A store could not be restored: ${trouble(f)}` },
+  { from: 'rolling_back', reason: 'drifted', title: 'a store serves the new key again', when: (f) => someServe(f, 'new') && restoredForMs(f) !== null && f.notes.drifted !== true, does: { write: 'note_drift' }, message: (f) => `Serving the new key again: ${naming(f, 'new')}.` },
   { from: 'rolling_back', reason: 'restoring', title: 'restore the next store', when: (f) => someServe(f, 'new'), does: { effect: 'restore' }, message: (f) => `Restoring the old key in ${naming(f, 'new')}.` },
   { from: 'rolling_back', reason: 'restore_unproved', title: 'a store cannot be read', when: (f) => someServe(f, 'unreadable'), does: { wait: backoff(seconds(30)) }, message: (f) => `The new key stays alive: it cannot be proved what is served by ${naming(f, 'unreadable')}.` },
   { from: 'rolling_back', reason: 'reloading_old', title: 'run reload hooks', when: (f) => !hooksRun(f, 'rolled_back') && !failedBefore(f), does: { effect: 'hooks_rolled_back' }, message: () => 'Telling applications to read the old key again.' },
   { from: 'rolling_back', reason: 'settling', title: 'a write may still land', when: (f) => !newKeyCondemned(f) && hazardLeftMs(f) > 0, does: { wait: (f) => Math.min(seconds(10), hazardLeftMs(f)) }, message: () => 'Every store serves the old key; waiting until nothing that was sent before can still land.' },
+  { from: 'rolling_back', reason: 'restored', title: 'every store serves the old key', when: (f) => restoredForMs(f) === null || f.notes.drifted === true, does: { write: 'note_restored' }, message: () => 'Every store serves the old key again.' },
+  { from: 'rolling_back', reason: 'new_key_overlap', title: 'applications may have read the new key', when: (f) => !newKeyCondemned(f) && overlapLeftMs(f) > 0, does: { wait: (f) => Math.min(minutes(10), overlapLeftMs(f)) }, message: (f) => `Every store serves the old key again; the new one lives on for the overlap, since applications may have read it. ${failure(f)}`, tell: 'critical' },
   { from: 'rolling_back', reason: 'condemn', title: 'condemn the new key', when: (f) => f.newKey !== null && !newKeyCondemned(f), does: { write: 'condemn_new' }, condemn: 'new', message: () => 'No store serves the new key any more; it is condemned.' },
   { from: 'rolling_back', reason: 'revoke_new', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking the new key.' },
-  { from: 'rolling_back', reason: 'new_key_overlap', title: 'applications may have read the new key', when: (f) => unpaid(f) && f.debts.lastError === null && f.plan.policy.overlapMs > 0, does: { wait: (f) => Math.max(seconds(0.5), Math.min(minutes(10), f.plan.policy.overlapMs)) }, message: (f) => `Every store serves the old key again; the new one lives on for the overlap, since applications may have read it. ${failure(f)}`, tell: 'critical' },
   { from: 'rolling_back', reason: 'new_unpaid', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The new key's revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'rolling_back', reason: 'rolled_back', title: 'old key everywhere, new key revoked', when: always, does: { go: 'rolled_back' }, message: (f) => `Rolled back: ${failure(f)}`, tell: 'critical' },
 ];

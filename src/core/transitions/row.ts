@@ -8,7 +8,7 @@ export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_p
 export type Effect = (typeof EFFECTS)[number];
 
 /** What changes in the ledger alone, without leaving the state. */
-export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old', 'note_drift', 'note_repaired', 'drop_abort'] as const;
+export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old', 'note_drift', 'note_repaired', 'note_restored', 'drop_abort'] as const;
 export type LedgerWrite = (typeof LEDGER_WRITES)[number];
 
 export type Does =

@@ -25,16 +25,19 @@ export function debtMethods(state: State) {
       return inOrder(payable, (row) => row.nextTryAt, (row) => row.id).slice(0, limit).map((row) => row.id);
     },
     addDebt: (debt: NewDebt, actor: Actor) => orNull(insertDebt(state, debt, actor) ?? undefined),
-    addOrphan: (debt: NewDebt, actor: Actor) => {
-      const key = state.by.keyAtIssuer.one(words(debt.issuer, debt.issuerKeyId));
-      if (key !== undefined && ['staged', 'current', 'draining'].includes(key.state)) return null;
-      return orNull(insertDebt(state, debt, actor) ?? undefined);
-    },
+    addOrphan: (debt: NewDebt, actor: Actor) => (lookedAfter(state, debt) ? null : orNull(insertDebt(state, debt, actor) ?? undefined)),
     hurryDebt: (id: string, actor: Actor) => hurry(state, id, actor),
     leaseDebt: (...asked: Parameters<Ledger['leaseDebt']>) => orNull(leaseDebt(state, ...asked)),
     settleDebt: (...told: Parameters<Ledger['settleDebt']>) => settle(state, ...told),
     postponeDebt: (...told: Parameters<Ledger['postponeDebt']>) => postpone(state, ...told),
   };
+}
+
+/** In use, or an open rotation works on it: a staged key of none is nobody's. */
+export function lookedAfter(state: State, { issuer, issuerKeyId }: Pick<NewDebt, 'issuer' | 'issuerKeyId'>): boolean {
+  const key = state.by.keyAtIssuer.one(words(issuer, issuerKeyId));
+  if (key === undefined || ['condemned', 'revoked', 'lost'].includes(key.state)) return false;
+  return key.state !== 'staged' || state.by.openRotation.one(key.credential)?.newKeyId === key.id;
 }
 
 /** Only what waits after a failure: a debt that was never tried waits out a former holder. */

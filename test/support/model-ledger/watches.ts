@@ -1,6 +1,6 @@
 import type { NameWatch, NewDebt, NewWatch } from '../../../src/ports/ledger.ts';
 import { appendAudit } from './audit.ts';
-import { insertDebt } from './debts.ts';
+import { insertDebt, lookedAfter } from './debts.ts';
 import { inOrder, toWatch } from './rows.ts';
 import { words, type State } from './state.ts';
 import type { WatchRow } from './tables.ts';
@@ -34,11 +34,14 @@ export function insertWatch(state: State, watch: NewWatch): void {
   state.watches.put({ ...(before ?? { issuer, name, credential, rotationId }), until });
 }
 
-function watchFound(state: State, watch: NameWatch, found: readonly NewDebt[]): void {
+function watchFound(state: State, watch: NameWatch, found: readonly NewDebt[]): readonly string[] {
   const actor = { who: 'watch', why: `a key appeared late under the name ${watch.name}` };
+  const orphans: string[] = [];
   for (const key of found) {
-    if (insertDebt(state, key, actor, true) === null) continue;
+    if (lookedAfter(state, key) || insertDebt(state, key, actor, true) === null) continue;
+    orphans.push(key.issuerKeyId);
     const detail = { name: watch.name, issuer: key.issuer, issuerKeyId: key.issuerKeyId };
     appendAudit(state, { type: 'key.orphan-found', actor, credential: key.credential, rotationId: watch.rotationId, keyId: null, detail });
   }
+  return orphans;
 }
