@@ -96,7 +96,7 @@ export interface StoreDriftArgs {
 }
 
 export interface InventoryProblem {
-  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing';
+  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing' | 'alive';
   /** Name or label of the key it is about; null for the issuer as a whole. */
   readonly key: string | null;
   readonly message: string;

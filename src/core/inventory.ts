@@ -16,8 +16,8 @@ export interface InventoryFacts {
   readonly listed: readonly ListedKey[];
   /** The ledger's keys of this issuer. */
   readonly known: readonly KeyRecord[];
-  /** Ids that the list had to show: in the ledger before it was asked for, and older than its lag. */
-  readonly expected: ReadonlySet<string>;
+  /** The list shows all that happened before: when it was asked for, less its lag. */
+  readonly shownUntil: Date;
   /** Scopes declared today, by credential. */
   readonly declaredScopes: Readonly<Record<string, readonly string[]>>;
   readonly keyLimit: number | null;
@@ -26,7 +26,7 @@ export interface InventoryFacts {
 }
 
 export interface InventoryFinding {
-  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing';
+  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing' | 'alive';
   readonly key: string | null;
   readonly message: string;
 }
@@ -41,6 +41,7 @@ export function takeInventory(facts: InventoryFacts): readonly InventoryFinding[
     ...live.flatMap((key) => undeclared(key, byId.get(key.id), facts)),
     ...live.flatMap((key) => drifted(key, byId.get(key.id), facts)),
     ...missing(facts, new Set(live.map((key) => key.id))),
+    ...live.flatMap((key) => alive(key, byId.get(key.id), facts)),
     ...limit(facts, live.length),
   ];
 }
@@ -66,8 +67,14 @@ function drifted(key: ListedKey, known: KeyRecord | undefined, facts: InventoryF
 
 function missing(facts: InventoryFacts, live: ReadonlySet<string>): InventoryFinding[] {
   return facts.known
-    .filter((key) => facts.expected.has(key.issuerKeyId) && LIVE_STATES.includes(key.state) && key.state !== 'condemned' && facts.declaredScopes[key.credential] !== undefined && !live.has(key.issuerKeyId))
+    .filter((key) => key.createdAt < facts.shownUntil && LIVE_STATES.includes(key.state) && key.state !== 'condemned' && facts.declaredScopes[key.credential] !== undefined && !live.has(key.issuerKeyId))
     .map((key) => ({ what: 'missing', key: key.name, message: `${key.credential}: its ${key.state} key ${key.issuerKeyId} is not listed any more; somebody revoked it without Keyturn, or the admin key is of another account.` }));
+}
+
+/** A revoke that was answered although nothing was revoked, as by another account or a proxy. */
+function alive(key: ListedKey, known: KeyRecord | undefined, { shownUntil }: InventoryFacts): InventoryFinding[] {
+  if (known?.state !== 'revoked' || known.revokedAt === null || known.revokedAt >= shownUntil) return [];
+  return [{ what: 'alive', key: key.name, message: `${key.name} (${key.id}) is alive, although its revocation was confirmed at ${known.revokedAt.toISOString()}. Revoke it at the issuer, or have \`keyturn doctor --settle\` do it, and find out who answered for the issuer then.` }];
 }
 
 function limit(facts: InventoryFacts, liveKeys: number): InventoryFinding[] {

@@ -3,7 +3,7 @@ import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
 import { takeInventory } from '../core/inventory.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
-import type { IssuedKey, Issuer } from '../ports/issuer.ts';
+import type { IssuedKey } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
 import type { Engine } from './engine.ts';
 import { driftOf, repair } from './repair.ts';
@@ -16,7 +16,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const first = records[0];
   if (first === undefined) return;
   const { issuer } = await engine.plugins(first.plan);
-  const expected = await mustBeListed(engine, issuer);
+  const shownUntil = new Date((await engine.ledger.now()).getTime() - issuer.capabilities.listLagMs);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const known = await engine.ledger.keysOfIssuer(issuer.name);
@@ -26,17 +26,11 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const recorded = new Set(known.map((key) => key.issuerKeyId));
   // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
   const settled = listed.filter((key) => !minting.has(key.name) || recorded.has(key.id));
-  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, expected, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
+  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
   const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
   await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
-}
-
-/** A key that comes into being while the list is made, or just before, may be missing from it. */
-async function mustBeListed({ ledger }: Engine, { name, capabilities }: Issuer): Promise<ReadonlySet<string>> {
-  const [now, known] = await Promise.all([ledger.now(), ledger.keysOfIssuer(name)]);
-  return new Set(known.filter((key) => key.createdAt.getTime() < now.getTime() - capabilities.listLagMs).map((key) => key.issuerKeyId));
 }
 
 function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {

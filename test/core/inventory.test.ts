@@ -8,7 +8,7 @@ const known = (issuerKeyId: string, more: Partial<KeyRecord> = {}): KeyRecord =>
   scopes: ['memory:write'], state: 'current', proven: true, rotationId: null, createdAt: new Date(0), revokedAt: null, ...more,
 });
 const inventory = (more: Partial<InventoryFacts>): readonly string[] =>
-  takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], expected: new Set((more.known ?? []).map((key) => key.issuerKeyId)), ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
+  takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], shownUntil: new Date(1_000), ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
 
 describe('the issuer\'s list against the ledger', () => {
   test('agrees when every live key is known and as declared', () => {
@@ -28,8 +28,14 @@ describe('the issuer\'s list against the ledger', () => {
   });
 
   test('misses no key that came while the list was made, which it therefore does not show', () => {
-    expect(inventory({ known: [known('k1'), known('k2')], expected: new Set(['k2']) })).toEqual(['missing:prod-api-kt-abc123-0123456789']);
-    expect(inventory({ known: [known('k1')], expected: new Set() })).toEqual([]);
+    expect(inventory({ known: [known('k1'), known('k2', { createdAt: new Date(1_000) })] })).toEqual(['missing:prod-api-kt-abc123-0123456789']);
+    expect(inventory({ known: [known('k1', { createdAt: new Date(1_000) })] })).toEqual([]);
+  });
+
+  test('names a key that lives although the issuer had confirmed its revocation, unless the list may still show it', () => {
+    const revokedAt = (ms: number): Partial<InventoryFacts> => ({ listed: [listed('k1', 'n')], known: [known('k1', { state: 'revoked', revokedAt: new Date(ms) })] });
+    expect(inventory(revokedAt(999))).toEqual(['alive:n']);
+    expect(inventory(revokedAt(1_000))).toEqual([]);
   });
 
   test('names the live key of a credential that left the configuration, and does not miss it once somebody has revoked it', () => {
