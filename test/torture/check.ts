@@ -43,7 +43,15 @@ export async function check(open: OpenLedger, { runs, seed, path }: { readonly r
 export function describeFailure({ path, scenario, outcome }: Failure, seed: number): string {
   const broken = outcome.broken.slice(0, 20).map(({ promise, at, what }) => `  promise ${promise}, at ${new Date(at).toISOString()}: ${what}`);
   return [
-    'A promise was broken:', ...broken, '', 'The smallest scenario that does it:', JSON.stringify(scenario), '', 'What happened:', ...outcome.log.slice(-200), '',
+    'A promise was broken:', ...broken, '', 'The smallest scenario that does it:', JSON.stringify(scenario), '', 'What happened:', ...shortened(outcome.log), '',
     `Play it again: npm run torture -- --seed ${seed} --path ${path}`,
   ].join('\n');
+}
+
+const [FIRST, LAST] = [150, 50];
+
+/** What began it, and how it ended: what never comes to rest says the same for days. */
+function shortened(log: readonly string[]): readonly string[] {
+  const left = log.length - FIRST - LAST;
+  return left <= 0 ? log : [...log.slice(0, FIRST), `  (${left} lines left out)`, ...log.slice(-LAST)];
 }
