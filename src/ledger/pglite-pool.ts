@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
-import type { SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
-import { asParameter, queryMessages } from './wire.ts';
+import type { BatchRows, SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+import type { Statement } from './statement.ts';
+import { asParameter, BatchAnswers, batchMessages, queryMessages } from './wire.ts';
 
 /** Hands the one PGlite session to one client at a time, in the order of asking. */
 class Turns {
@@ -99,6 +100,8 @@ async function execute(db: PGlite, text: string, parameters: readonly unknown[] 
   return last === undefined ? { command: '', rowCount: null, rows: [] } : shape(last);
 }
 
+type Messages = Awaited<ReturnType<PGlite['execProtocol']>>['messages'];
+
 /** One crossing into WebAssembly, where PGlite's own `query` makes five. */
 async function queryOnce(db: PGlite, text: string, parameters: readonly unknown[]): Promise<SqlResult> {
   const { messages } = await db.execProtocol(queryMessages(text, parameters.map(asParameter)));
@@ -136,6 +139,15 @@ function shape(result: { rows: Record<string, unknown>[]; affectedRows?: number;
   return { command, rowCount, rows: result.rows };
 }
 
+function answersOf(messages: Messages): BatchRows {
+  const answers = new BatchAnswers();
+  for (const message of messages) {
+    if (message.name === 'dataRow') answers.row((message as unknown as DataRow).fields);
+    else if (message.name === 'commandComplete') answers.complete();
+  }
+  return answers.all();
+}
+
 /** A `pg.Pool`-shaped pool over one PGlite. Clients are cheap and unlimited; transactions exclude each other. */
 export class PGlitePool extends EventEmitter implements SqlPool {
   /** In process there is no connection that could die unnoticed. */
@@ -144,6 +156,8 @@ export class PGlitePool extends EventEmitter implements SqlPool {
   readonly #turns = new Turns();
   readonly #clients = new Set<PGliteClient>();
   readonly #stopListening: () => void;
+  /** Names that the session has prepared. */
+  readonly #prepared = new Set<string>();
   #ended: Promise<void> | null = null;
 
   constructor(db: PGlite) {
@@ -159,6 +173,19 @@ export class PGlitePool extends EventEmitter implements SqlPool {
       return await client.query(text, parameters);
     } finally {
       client.release();
+    }
+  }
+
+  /** One crossing into WebAssembly for all of them. */
+  async batch(statements: readonly Statement[]): Promise<BatchRows> {
+    if (this.#ended !== null) throw new Error('the embedded ledger is closed');
+    const endTurn = await this.#turns.take();
+    try {
+      const { messages } = await this.#db.execProtocol(batchMessages(statements, this.#prepared));
+      for (const { name } of statements) this.#prepared.add(name);
+      return answersOf(messages);
+    } finally {
+      endTurn();
     }
   }
 

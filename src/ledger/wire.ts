@@ -1,9 +1,10 @@
-/** PostgreSQL's own protocol, as far as a query needs it: parse, bind, describe and execute, then one sync. */
+/** A batch in PostgreSQL's own protocol: parse what the session does not know yet, bind and execute each, then one sync. */
+import type { Statement } from './statement.ts';
 
 const FIRST_BYTES = 4_096;
 /** Types of messages: a letter each. */
-const [BIND, DESCRIBE, EXECUTE, PARSE, SYNC] = [0x42, 0x44, 0x45, 0x50, 0x53] as const;
-const PORTAL_KIND = 0x50;
+const [BIND, CLOSE, DESCRIBE, EXECUTE, PARSE, SYNC] = [0x42, 0x43, 0x44, 0x45, 0x50, 0x53] as const;
+const [STATEMENT_KIND, PORTAL_KIND] = [0x53, 0x50] as const;
 
 /** Bytes that grow, with each message's length filled in when it ends. */
 class Messages {
@@ -61,6 +62,26 @@ class Messages {
   }
 }
 
+/**
+ * The messages of a batch. Without a sync in between the server runs them as one transaction, and skips what follows an
+ * error. `known` are the names that this session has prepared; a name of which that is not sure is closed before it is parsed.
+ */
+export function batchMessages(statements: readonly Statement[], known: ReadonlySet<string>): Buffer {
+  const out = new Messages();
+  const parsed = new Set(known);
+  for (const { name, text, values } of statements) {
+    if (!parsed.has(name)) {
+      out.begin(CLOSE).byte(STATEMENT_KIND).text(name).byte(0).finish();
+      out.begin(PARSE).text(name).byte(0).text(text).byte(0).int16(0).finish();
+      parsed.add(name);
+    }
+    bind(out, name, values);
+    out.begin(EXECUTE).byte(0).int32(0).finish();
+  }
+  out.begin(SYNC).finish();
+  return out.taken();
+}
+
 /** The messages of one query that is not kept: its rows are described. */
 export function queryMessages(text: string, values: readonly (string | null)[]): Buffer {
   const out = new Messages();
@@ -95,4 +116,23 @@ function asElement(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   const text = asParameter(value) ?? '';
   return Array.isArray(value) ? text : `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+}
+
+/** Gathers the answers of a batch as they come in: of each statement its rows' first column. */
+export class BatchAnswers {
+  readonly #answers: (string | null)[][] = [];
+  #rows: (string | null)[] = [];
+
+  row(fields: readonly (string | null)[]): void {
+    this.#rows.push(fields[0] ?? null);
+  }
+
+  complete(): void {
+    this.#answers.push(this.#rows);
+    this.#rows = [];
+  }
+
+  all(): readonly (readonly (string | null)[])[] {
+    return this.#answers;
+  }
 }
