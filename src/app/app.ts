@@ -21,6 +21,7 @@ import { questions } from './questions.ts';
 import { redisFactory } from './redis.ts';
 import { CHANNELS, open } from './registry.ts';
 import { rootKey } from './root-key.ts';
+import { sharedTimeouts } from './timeouts.ts';
 import { VERSION } from './version.ts';
 import { createWork } from './work-loop.ts';
 import type { Intervals, Work } from './work.ts';
@@ -62,7 +63,7 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
 }
 
 /** Node's own timers. */
-export const REAL_CLOCK: Clock = { timeout: (ms) => AbortSignal.timeout(ms) };
+export const REAL_CLOCK: Clock = { timeout: sharedTimeouts() };
 
 /** Unique per process, and readable: where it runs, and a random part, since process ids repeat in containers. */
 export function workerName(): string {

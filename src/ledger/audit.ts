@@ -2,6 +2,7 @@ import { sql, type Selectable } from 'kysely';
 import { scrub } from '../core/secret.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { AuditEntry, AuditEvent, Ledger } from '../ports/ledger.ts';
+import { AT_NOW, statement, type Statement } from './statement.ts';
 import type { Tables } from './tables.ts';
 import { NOW, bounded, json, type Db, type Tx } from './sql.ts';
 
@@ -25,6 +26,21 @@ export async function appendAudit(tx: Tx, entries: readonly AuditEntry[]): Promi
     hash: null,
   }));
   await tx.insertInto('audit').values(rows).execute();
+}
+
+/** The same, as a part of a batch. */
+export function auditStatements(entries: readonly AuditEntry[]): readonly Statement[] {
+  if (entries.length === 0) return [];
+  return [statement`
+    insert into keyturn.audit (at, type, actor, credential, rotation_id, key_id, detail)
+    select date_trunc('milliseconds', ${AT_NOW}), type, actor, credential, rotation_id, key_id, detail
+    from jsonb_to_recordset(${auditRows(entries)}::jsonb)
+      as e(type text, actor jsonb, credential text, rotation_id text, key_id text, detail jsonb)`];
+}
+
+/** For `jsonb_to_recordset`: type, actor, credential, rotation_id, key_id, detail. */
+export function auditRows(entries: readonly AuditEntry[]): string {
+  return scrub(json(entries.map(({ type, actor, credential, rotationId, keyId, detail }) => ({ type, actor, credential, rotation_id: rotationId, key_id: keyId, detail }))));
 }
 
 /** An event as people and the hash see it: `seq` is its place in the chain, or the one it will get. */

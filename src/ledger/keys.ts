@@ -2,13 +2,14 @@ import { KeyturnError } from '../core/errors.ts';
 import type { Actor, KeyRecord, KeyState } from '../core/vocabulary.ts';
 import type { Change, Ledger, NewKey } from '../ports/ledger.ts';
 import { appendAudit } from './audit.ts';
+import { because, orRefuse } from './batch.ts';
 import { newId } from './ids.ts';
 import { toKey } from './rows.ts';
 import { NOW, inTransaction, json, type Db, type Tx } from './sql.ts';
+import { AT_NOW, fragment, statement, type Statement } from './statement.ts';
 import { sql } from 'kysely';
 
 const MAX_KEYS = 10_000;
-const DEAD: readonly KeyState[] = ['revoked', 'lost'];
 
 export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keysOf' | 'keysOfIssuer' | 'adopt' | 'markKey'> {
   /** Living keys first, then the newest: a bound never hides one that matters. */
@@ -59,25 +60,88 @@ export async function upsertKey(tx: Tx, key: NewKey): Promise<KeyRecord> {
     .returningAll()
     .executeTakeFirst();
   if (row !== undefined) return toKey(row);
-  throw new KeyturnError('BLOCKED', `The key ${key.issuerKeyId} of ${key.issuer} already belongs to another credential: two cannot share one.`, {
+  throw foreignKey(key.issuer, key.issuerKeyId);
+}
+
+function foreignKey(issuer: string, issuerKeyId: string): KeyturnError {
+  return new KeyturnError('BLOCKED', `The key ${issuerKeyId} of ${issuer} already belongs to another credential: two cannot share one.`, {
     todo: 'Declare a key of its own for each credential.',
     effect: 'none',
   });
 }
 
-/** Applies key states of a change and keeps `credentials.current_key_id` with them. */
-export async function setKeyStates(tx: Tx, states: NonNullable<Change['keyStates']>): Promise<void> {
-  for (const { keyId, state, proven } of states) {
-    const dead = DEAD.includes(state);
-    const change = { state, ...(proven === undefined ? {} : { proven }), ...(dead ? { revoked_at: NOW } : {}) };
-    const row = await tx.updateTable('keys').set(change).where('id', '=', keyId).returningAll().executeTakeFirst();
-    if (row === undefined) throw new KeyturnError('INTERNAL', `There is no key ${keyId} whose state could become ${state}.`, { effect: 'none' });
-    if (state === 'current') await bindCurrent(tx, row.credential, keyId);
-    if (dead) await unbindCurrent(tx, keyId);
-  }
+/** The same as a part of a rotation's write. `newOf` is the rotation whose new key it becomes. */
+export function upsertKeyStatement(key: NewKey, newOf: string | null): Statement {
+  const { credential, issuer, issuerKeyId, name, prefix, fingerprint, scopes, state, proven, createdAt } = key;
+  return statement`
+    with kept as (
+      insert into keyturn.keys (id, credential, issuer, issuer_key_id, rotation_id, created_at, name, prefix, fingerprint, scopes, state, proven)
+      values (${newId()}, ${credential}, ${issuer}, ${issuerKeyId}, ${key.rotationId}, coalesce(${createdAt}::timestamptz, ${AT_NOW}), ${name}, ${prefix},
+        ${fingerprint}, ${json(scopes)}, ${state}, ${proven})
+      on conflict (issuer, issuer_key_id) do update set name = excluded.name, prefix = excluded.prefix, fingerprint = excluded.fingerprint,
+        scopes = excluded.scopes, state = excluded.state, proven = excluded.proven where keys.credential = excluded.credential
+      returning id, credential, state
+    ), served as (
+      update keyturn.credentials c set current_key_id = kept.id from kept where kept.state = 'current' and c.name = kept.credential
+    ), made as (
+      update keyturn.rotations r set new_key_id = kept.id from kept where r.id = ${newOf}
+    )
+    select ${orRefuse(fragment`(select to_json(id)::text from kept)`, because({ outcome: 'foreign-key', issuer, issuerKeyId }))}`;
 }
 
-export async function bindCurrent(tx: Tx, credential: string, keyId: string): Promise<void> {
+/**
+ * Applies key states of a change and keeps `credentials.current_key_id` with them: a key that becomes current has the last
+ * word over one that stops being it.
+ */
+export function keyStateStatements(states: NonNullable<Change['keyStates']>): readonly Statement[] {
+  if (states.length === 0) return [];
+  return [statement`
+    with wanted as (
+      select * from jsonb_to_recordset(${json(merged(states))}::jsonb) as w(n int, id text, state text, proven boolean, dead boolean)
+    ), changed as (
+      update keyturn.keys k set state = w.state, proven = coalesce(w.proven, k.proven), revoked_at = case when w.dead then ${AT_NOW} else k.revoked_at end
+      from wanted w where k.id = w.id returning w.n, k.id, k.credential, k.state, w.dead
+    ), bound as (
+      select credential, (array_agg(id order by n desc) filter (where state = 'current'))[1] as current, array_agg(id) filter (where dead) as dead
+      from changed group by credential
+    ), followed as (
+      update keyturn.credentials c set current_key_id = b.current from bound b
+      where c.name = b.credential and (b.current is not null or c.current_key_id = any(b.dead))
+    )
+    select keyturn.refuse(json_build_object('outcome', 'no-key', 'keyId', id, 'state', state)::text)
+    from wanted where id not in (select id from changed) order by n limit 1`];
+}
+
+interface WantedState {
+  /** Its place in the change; keys that become current come last. */
+  readonly n: number;
+  readonly id: string;
+  readonly state: KeyState;
+  readonly proven: boolean | null;
+  /** It dies, whatever the change says of it after that. */
+  readonly dead: boolean;
+}
+
+/** One for each key: a key that is named more than once goes through its states in turn. */
+function merged(states: NonNullable<Change['keyStates']>): readonly WantedState[] {
+  const wanted = new Map<string, WantedState>();
+  const inTurn = [...states].sort((a, b) => Number(a.state === 'current') - Number(b.state === 'current'));
+  for (const [n, { keyId: id, state, proven }] of inTurn.entries()) {
+    const before = wanted.get(id);
+    const dead = state === 'revoked' || state === 'lost' || before?.dead === true;
+    wanted.set(id, { n, id, state, proven: proven ?? before?.proven ?? null, dead });
+  }
+  return [...wanted.values()];
+}
+
+/** The error of a refusal that these statements made; null for any other. */
+export function refusedKey(refusal: { readonly outcome: string; readonly keyId?: string; readonly state?: string; readonly issuer?: string; readonly issuerKeyId?: string }): KeyturnError | null {
+  if (refusal.outcome === 'foreign-key') return foreignKey(refusal.issuer ?? '', refusal.issuerKeyId ?? '');
+  if (refusal.outcome !== 'no-key') return null;
+  return new KeyturnError('INTERNAL', `There is no key ${refusal.keyId} whose state could become ${refusal.state}.`, { effect: 'none' });
+}
+
+async function bindCurrent(tx: Tx, credential: string, keyId: string): Promise<void> {
   await tx.updateTable('credentials').set({ current_key_id: keyId }).where('name', '=', credential).execute();
 }
 
@@ -85,15 +149,6 @@ async function unbindCurrent(tx: Tx, keyId: string): Promise<void> {
   const holder = tx.selectFrom('keys').select('credential').where('id', '=', keyId);
   const query = tx.updateTable('credentials').set({ current_key_id: null }).where('name', '=', holder);
   await query.where('current_key_id', '=', keyId).execute();
-}
-
-/** Records that a key is dead at its issuer; answers its id when the ledger knows it. */
-export async function killKey(tx: Tx, issuer: string, issuerKeyId: string, state: 'revoked' | 'lost'): Promise<string | null> {
-  const query = tx.updateTable('keys').set({ state, revoked_at: NOW }).where('issuer', '=', issuer);
-  const row = await query.where('issuer_key_id', '=', issuerKeyId).returning('id').executeTakeFirst();
-  if (row === undefined) return null;
-  await unbindCurrent(tx, row.id);
-  return row.id;
 }
 
 async function adopt(tx: Tx, key: NewKey, actor: Actor, detail: Readonly<Record<string, unknown>>): Promise<KeyRecord> {

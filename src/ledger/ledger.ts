@@ -3,6 +3,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import { sql } from 'kysely';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
+import type { Batch } from './batch.ts';
 import { credentialMethods } from './credentials.ts';
 import { daily } from './daily.ts';
 import { debtMethods } from './debts.ts';
@@ -21,6 +22,7 @@ import { watchMethods } from './watches.ts';
 export interface LedgerParts {
   readonly kind: Ledger['kind'];
   readonly db: Db;
+  readonly batch: Batch;
   readonly rootKey: Secret;
   readonly installation: string;
   readonly sync: () => Promise<void>;
@@ -28,15 +30,15 @@ export interface LedgerParts {
 }
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
-export function composeLedger({ kind, db, rootKey, installation, sync, close }: LedgerParts): Ledger {
+export function composeLedger({ kind, db, batch, rootKey, installation, sync, close }: LedgerParts): Ledger {
   const ledger: Ledger = {
     kind,
     ...credentialMethods(db),
     ...keyMethods(db),
-    ...rotationMethods(db),
+    ...rotationMethods(db, batch),
     ...askMethods(db),
-    ...debtMethods(db),
-    ...watchMethods(db),
+    ...debtMethods(db, batch),
+    ...watchMethods(db, batch),
     ...pauseMethods(db),
     ...auditMethods(db),
     ...sealMethods(db, deriveKey(rootKey, 'audit')),

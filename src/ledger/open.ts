@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import type { Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import { batchOver } from './batch.ts';
 import { lockDataDir, type DataDirLock } from './data-dir.ts';
 import { ledgerError } from './failures.ts';
 import { composeLedger } from './ledger.ts';
@@ -50,7 +51,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     const { kind, pool, lock, sync, close } = opened;
     if (lock !== null && !reads) await freeLeases(scoped);
     await sync();
-    return { ledger: composeLedger({ kind, db: scoped, rootKey: options.rootKey, installation, sync, close }), pool, lock };
+    return { ledger: composeLedger({ kind, db: scoped, batch: batchOver(pool), rootKey: options.rootKey, installation, sync, close }), pool, lock };
   } catch (error) {
     await opened.close().catch(() => undefined);
     throw ledgerError(error);

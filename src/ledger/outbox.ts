@@ -5,24 +5,29 @@ import type { Notice } from '../core/vocabulary.ts';
 import type { Change, Delivery, Ledger } from '../ports/ledger.ts';
 import { newId } from './ids.ts';
 import { toDelivery } from './rows.ts';
+import { AT_NOW, statement, type Statement } from './statement.ts';
 import { LEASE_FREE, NOW, advisoryLock, bounded, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
 
 type OutboxMethods = 'notify' | 'deliverable' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
 
 /** Puts notices into the outbox once per (origin, channel, dedupeKey), in the transaction of their cause. */
-export async function insertNotices(tx: Tx, notices: NonNullable<Change['notices']>, origin: string): Promise<void> {
-  const rows = notices.flatMap(({ notice, channels }) => channels.map((channel) => deliveryRow(notice, channel, origin)));
-  if (rows.length === 0) return;
-  await tx.insertInto('deliveries').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+export function noticeStatements(notices: NonNullable<Change['notices']>, origin: string): readonly Statement[] {
+  const rows = notices.flatMap(({ notice, channels }) => channels.map((channel) => ({ id: newId(), channel, notice, dedupe_key: notice.dedupeKey })));
+  if (rows.length === 0) return [];
+  return [statement`
+    insert into keyturn.deliveries (id, channel, notice, dedupe_key, origin, created_at, next_try_at)
+    select id, channel, notice, dedupe_key, ${origin}, ${AT_NOW}, ${AT_NOW}
+    from jsonb_to_recordset(${scrub(json(rows))}::jsonb) as d(id text, channel text, notice jsonb, dedupe_key text)
+    on conflict do nothing`];
 }
 
-function deliveryRow(notice: Notice, channel: string, origin: string | null) {
+function deliveryRow(notice: Notice, channel: string) {
   return {
     id: newId(),
     channel,
     notice: scrub(json(notice)),
     dedupe_key: notice.dedupeKey,
-    origin,
+    origin: null,
     created_at: NOW,
     next_try_at: NOW,
   };
@@ -72,7 +77,7 @@ async function notifyChannel(tx: Tx, notice: Notice, channel: string, quietMs: n
     .where('created_at', '>', nowPlus(-quietMs))
     .limit(1)
     .executeTakeFirst();
-  if (told === undefined) await tx.insertInto('deliveries').values(deliveryRow(notice, channel, null)).execute();
+  if (told === undefined) await tx.insertInto('deliveries').values(deliveryRow(notice, channel)).execute();
 }
 
 /** `attempts` rises with each lease, so it also fences: who took it before can no longer say how it went. */

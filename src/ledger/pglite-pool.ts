@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
-import type { SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+import type { BatchRows, SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
+import type { Statement } from './statement.ts';
+import { asParameter, BatchAnswers, batchMessages, queryMessages } from './wire.ts';
 
 /** Hands the one PGlite session to one client at a time, in the order of asking. */
 class Turns {
@@ -92,16 +94,58 @@ class PGliteClient extends EventEmitter implements SqlClient {
 }
 
 async function execute(db: PGlite, text: string, parameters: readonly unknown[] | undefined): Promise<SqlResult> {
-  if (parameters !== undefined) return shape(await db.query<Record<string, unknown>>(text, [...parameters]));
+  if (parameters !== undefined && parameters.length > 0) return await queryOnce(db, text, parameters);
   const results = await db.exec(text);
   const last = results.at(-1);
   return last === undefined ? { command: '', rowCount: null, rows: [] } : shape(last);
+}
+
+type Messages = Awaited<ReturnType<PGlite['execProtocol']>>['messages'];
+
+/** One crossing into WebAssembly, where PGlite's own `query` makes five. */
+async function queryOnce(db: PGlite, text: string, parameters: readonly unknown[]): Promise<SqlResult> {
+  const { messages } = await db.execProtocol(queryMessages(text, parameters.map(asParameter)));
+  const rows: Record<string, unknown>[] = [];
+  let [fields, tag]: [readonly Field[], string] = [[], ''];
+  for (const message of messages) {
+    if (message.name === 'rowDescription') ({ fields } = message as unknown as { readonly fields: readonly Field[] });
+    else if (message.name === 'dataRow') rows.push(rowOf(db, fields, (message as unknown as DataRow).fields));
+    else if (message.name === 'commandComplete') tag = (message as unknown as { readonly text: string }).text;
+  }
+  const [command = '', ...counts] = tag.split(' ');
+  return { command, rowCount: counts.length === 0 ? null : Number(counts.at(-1)), rows };
+}
+
+interface Field {
+  readonly name: string;
+  readonly dataTypeID: number;
+}
+
+interface DataRow {
+  readonly fields: readonly (string | null)[];
+}
+
+function rowOf({ parsers }: PGlite, fields: readonly Field[], values: DataRow['fields']): Record<string, unknown> {
+  return Object.fromEntries(fields.map(({ name, dataTypeID }, index) => {
+    const text = values[index] ?? null;
+    const parse = text === null ? undefined : parsers[dataTypeID];
+    return [name, text === null || parse === undefined ? text : (parse(text, dataTypeID) as unknown)];
+  }));
 }
 
 function shape(result: { rows: Record<string, unknown>[]; affectedRows?: number; command?: string }): SqlResult {
   const command = (result.command ?? '').split(' ')[0] ?? '';
   const rowCount = command === 'SELECT' ? result.rows.length : (result.affectedRows ?? 0);
   return { command, rowCount, rows: result.rows };
+}
+
+function answersOf(messages: Messages): BatchRows {
+  const answers = new BatchAnswers();
+  for (const message of messages) {
+    if (message.name === 'dataRow') answers.row((message as unknown as DataRow).fields);
+    else if (message.name === 'commandComplete') answers.complete();
+  }
+  return answers.all();
 }
 
 /** A `pg.Pool`-shaped pool over one PGlite. Clients are cheap and unlimited; transactions exclude each other. */
@@ -112,6 +156,8 @@ export class PGlitePool extends EventEmitter implements SqlPool {
   readonly #turns = new Turns();
   readonly #clients = new Set<PGliteClient>();
   readonly #stopListening: () => void;
+  /** Names that the session has prepared. */
+  readonly #prepared = new Set<string>();
   #ended: Promise<void> | null = null;
 
   constructor(db: PGlite) {
@@ -127,6 +173,19 @@ export class PGlitePool extends EventEmitter implements SqlPool {
       return await client.query(text, parameters);
     } finally {
       client.release();
+    }
+  }
+
+  /** One crossing into WebAssembly for all of them. */
+  async batch(statements: readonly Statement[]): Promise<BatchRows> {
+    if (this.#ended !== null) throw new Error('the embedded ledger is closed');
+    const endTurn = await this.#turns.take();
+    try {
+      const { messages } = await this.#db.execProtocol(batchMessages(statements, this.#prepared));
+      for (const { name } of statements) this.#prepared.add(name);
+      return answersOf(messages);
+    } finally {
+      endTurn();
     }
   }
 

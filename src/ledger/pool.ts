@@ -2,6 +2,8 @@
  * The part of node-postgres that the ledger and the queue use. `pg.Pool` fits it, and so does the in-process
  * adapter over PGlite: everything above speaks to either without knowing which.
  */
+import type { Statement } from './statement.ts';
+
 export interface SqlResult {
   readonly command: string;
   readonly rowCount: number | null;
@@ -24,7 +26,12 @@ export interface SqlClient {
   removeAllListeners(event?: string): this;
 }
 
+/** Of each statement of a batch, in order, the first column of its rows. */
+export type BatchRows = readonly (readonly (string | null)[])[];
+
 export interface SqlPool {
+  /** Runs statements in one round trip and one transaction: an error of one undoes all, and those after it do not run. */
+  batch(statements: readonly Statement[]): Promise<BatchRows>;
   /** As in `pg.Pool`: `keepAlive` tells BullMQ that a dead connection would be noticed. */
   readonly options: { readonly keepAlive?: boolean };
   query(text: string, parameters?: readonly unknown[]): Promise<SqlResult>;

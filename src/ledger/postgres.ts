@@ -1,5 +1,8 @@
-import { Pool, type PoolClient } from 'pg';
-import { QUEUE_SCHEMA, type SqlPool } from './pool.ts';
+import { Pool, type Connection, type PoolClient, type Submittable } from 'pg';
+import { sqlState } from './failures.ts';
+import { QUEUE_SCHEMA, type BatchRows, type SqlPool } from './pool.ts';
+import type { Statement } from './statement.ts';
+import { BatchAnswers, batchMessages } from './wire.ts';
 
 /** Ten for work, and one for each of the five queue lanes, which listen on a connection of their own. */
 const DEFAULT_POOL_SIZE = 15;
@@ -24,7 +27,81 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
   pool.on('error', () => undefined);
   // One that dies in use fails the statement it runs; without a listener it would end the process too.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return pool as unknown as SqlPool;
+  return Object.assign(pool, { batch: (statements: readonly Statement[]) => batch(pool, statements) }) as unknown as SqlPool;
+}
+
+/** Names that a session has prepared. */
+const prepared = new WeakMap<PoolClient, Set<string>>();
+/** A pooler in between gave us another server's session, or somebody discarded what ours had prepared. */
+const NO_SUCH_STATEMENT = '26000';
+
+async function batch(pool: Pool, statements: readonly Statement[]): Promise<BatchRows> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    return await submit(client, statements).catch((error: unknown) => {
+      if (sqlState(error) !== NO_SUCH_STATEMENT) throw error;
+      prepared.delete(client);
+      return submit(client, statements);
+    });
+  } catch (error) {
+    // What the server itself said leaves the session as it was; anything else is the connection's end.
+    if (error instanceof Error && !('severity' in error)) broken = error;
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+function submit(client: PoolClient, statements: readonly Statement[]): Promise<BatchRows> {
+  const known = prepared.get(client) ?? new Set<string>();
+  prepared.set(client, known);
+  return new Promise((resolve, reject) => {
+    const answered = (rows: BatchRows): void => {
+      for (const { name } of statements) known.add(name);
+      resolve(rows);
+    };
+    client.query(new BatchQuery(batchMessages(statements, known), answered, reject));
+  });
+}
+
+/** What node-postgres calls while a batch is its connection's query. */
+class BatchQuery implements Submittable {
+  readonly #messages: Buffer;
+  readonly #answers = new BatchAnswers();
+  readonly #resolve: (rows: BatchRows) => void;
+  readonly #reject: (error: Error) => void;
+
+  constructor(messages: Buffer, resolve: (rows: BatchRows) => void, reject: (error: Error) => void) {
+    this.#messages = messages;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  submit(connection: Connection): void {
+    connection.stream.write(this.#messages);
+  }
+
+  handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+    this.#answers.row(fields);
+  }
+
+  handleCommandComplete(): void {
+    this.#answers.complete();
+  }
+
+  handleError(error: Error): void {
+    this.#reject(error);
+  }
+
+  handleReadyForQuery(): void {
+    this.#resolve(this.#answers.all());
+  }
+
+  /** Never comes: rows are not described, pages are not asked for, no statement is empty. */
+  handleRowDescription(): void {}
+  handlePortalSuspended(): void {}
+  handleEmptyQuery(): void {}
 }
 
 /** Called for each new connection before it is handed out. */

@@ -4,9 +4,9 @@ import { releaseSlot, unlockLocations } from './reservations.ts';
 import { toRotation } from './rows.ts';
 import { canonical } from './chain.ts';
 import { requireKnownSchema } from './schema-fence.ts';
-import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
+import { NOW, advisoryLock, inTransaction, json, runIn, type Db, type Tx } from './sql.ts';
 import { recordTransition } from './transitions.ts';
-import { insertWatch } from './watches.ts';
+import { watchStatement } from './watches.ts';
 
 /** How long a create whose answer was lost may still land at an issuer. */
 const LATE_CREATE_MS = 24 * 60 * 60 * 1000;
@@ -74,11 +74,11 @@ async function preempt(tx: Tx, open: Rotation, by: NewRotation): Promise<void> {
     .where('id', '=', open.id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  await unlockLocations(tx, open.id);
-  await releaseSlot(tx, open.id);
+  await runIn(tx, unlockLocations(open.id));
+  await runIn(tx, releaseSlot(open.id));
   const name = attemptName(open);
   if (open.state === 'creating' && name !== null) {
-    await insertWatch(tx, { issuer: open.issuer, credential: open.credential, name, rotationId: open.id, forMs: LATE_CREATE_MS });
+    await runIn(tx, watchStatement({ issuer: open.issuer, credential: open.credential, name, rotationId: open.id, forMs: LATE_CREATE_MS }));
   }
   await recordTransition(tx, toRotation(row), open.state, { worker: by.actor.who, actor: by.actor });
 }

@@ -1,70 +1,82 @@
 /** What rotations hold against each other: location locks, key slots, and their issuer's pacing. */
-import { sql } from 'kysely';
-import type { Change, CommitOutcome, Rotation } from '../ports/ledger.ts';
-import { NOW, advisoryLock, type Tx } from './sql.ts';
+import type { Change, Rotation } from '../ports/ledger.ts';
+import { refuseIf } from './batch.ts';
+import { json } from './sql.ts';
+import { AT_NOW, fragment, lockWords, statement, type Fragment, type Statement } from './statement.ts';
 
-type Refusal = Exclude<CommitOutcome, { outcome: 'ok' }>;
 /** States in which a rotation weighs on its issuer: from preflight to confirmed, less those that wait for people. */
 const BUSY_STATES = ['preflight', 'creating', 'staged', 'verified', 'promoting', 'confirmed', 'aborting', 'rolling_back'];
+const NOTHING = fragment`null::text`;
 
-/** Takes all that the change asks for, or says what stands in the way; the caller then rolls everything back. */
-export async function reserve(tx: Tx, rotation: Rotation, change: Change): Promise<Refusal | null> {
-  return (
-    (await pace(tx, rotation, change.pace)) ??
-    (await reserveSlot(tx, rotation, change.reserveSlot)) ??
-    (await lockLocations(tx, rotation, change.lockLocations))
-  );
+/**
+ * What stands in the way of all that the change asks for, as a refusal in JSON, or null. Asked without a lock, so that those
+ * who wait disturb nobody; who then goes on asks again under lock.
+ */
+export function standsInTheWay(rotation: Rotation, change: Change): Fragment {
+  const locations = locationsOf(change);
+  return fragment`coalesce(${pacedOut(rotation, change.pace)}, ${noSlot(rotation, change.reserveSlot)}, ${locations.length === 0 ? NOTHING : lockedBy(rotation, locations)})`;
 }
 
-async function pace(tx: Tx, rotation: Rotation, limits: Change['pace']): Promise<Refusal | null> {
-  if (limits === undefined) return null;
-  await advisoryLock(tx, 'pace', rotation.issuer);
-  const { rows } = await sql<{ mine: boolean; busy: number; begun: number }>`
-    select coalesce(bool_or(id = ${rotation.id}), false) as mine,
-           (count(*) filter (where finished_at is null and state = any(${sql.val(BUSY_STATES)}::text[])))::int as busy,
-           (count(*) filter (where paced_at > ${NOW} - interval '1 minute'))::int as begun
-    from keyturn.rotations
-    where issuer = ${rotation.issuer} and paced_at is not null
-      and (finished_at is null or paced_at > ${NOW} - interval '1 minute')`.execute(tx);
-  const counted = rows[0] ?? { mine: false, busy: 0, begun: 0 };
-  if (counted.mine) return null;
-  if (counted.busy >= limits.maxConcurrent || counted.begun >= limits.perMinute) return { outcome: 'paced' };
-  await tx.updateTable('rotations').set({ paced_at: NOW }).where('id', '=', rotation.id).execute();
-  return null;
-}
-
-/** A reservation whose key exists is one of the issuer's live keys already, and counts no more. */
-async function reserveSlot(tx: Tx, rotation: Rotation, slot: Change['reserveSlot']): Promise<Refusal | null> {
-  if (slot === undefined) return null;
-  await advisoryLock(tx, 'slot', slot.issuer);
-  const { rows } = await sql<{ reserved: number }>`
-    select count(*)::int as reserved from keyturn.slot_reservations s join keyturn.rotations r on r.id = s.rotation_id
-    where s.issuer = ${slot.issuer} and r.new_key_id is null and r.id <> ${rotation.id}`.execute(tx);
-  const reserved = rows[0]?.reserved ?? 0;
-  if (slot.limit !== null && slot.liveKeys + reserved >= slot.limit) return { outcome: 'no-slot', reserved };
-  await tx
-    .insertInto('slot_reservations')
-    .values({ rotation_id: rotation.id, issuer: slot.issuer })
-    .onConflict((conflict) => conflict.column('rotation_id').doUpdateSet({ issuer: slot.issuer }))
-    .execute();
-  return null;
+/** Takes all that the change asks for; what stands in the way refuses the whole batch. */
+export function reserveStatements(rotation: Rotation, change: Change): readonly Statement[] {
+  const { pace, reserveSlot } = change;
+  const locations = locationsOf(change);
+  return [
+    ...(pace === undefined ? [] : [lockWords('pace', rotation.issuer), refuseIf(pacedOut(rotation, pace))]),
+    ...(reserveSlot === undefined ? [] : [lockWords('slot', reserveSlot.issuer), refuseIf(noSlot(rotation, reserveSlot)), takeSlot(rotation, reserveSlot.issuer)]),
+    ...(locations.length === 0 ? [] : [takeLocations(rotation, locations), refuseIf(lockedBy(rotation, locations))]),
+  ];
 }
 
 /** In the order of their names, so that two rotations after the same places never wait for each other. */
-async function lockLocations(tx: Tx, rotation: Rotation, locations: Change['lockLocations']): Promise<Refusal | null> {
-  for (const location of [...new Set(locations ?? [])].sort()) {
-    const row = { location, rotation_id: rotation.id };
-    await tx.insertInto('location_locks').values(row).onConflict((conflict) => conflict.column('location').doNothing()).execute();
-    const held = await tx.selectFrom('location_locks').select('rotation_id').where('location', '=', location).executeTakeFirst();
-    if (held !== undefined && held.rotation_id !== rotation.id) return { outcome: 'locked', holder: held.rotation_id, location };
-  }
-  return null;
+function locationsOf({ lockLocations }: Change): readonly string[] {
+  return [...new Set(lockLocations ?? [])].sort();
 }
 
-export async function unlockLocations(tx: Tx, rotationId: string): Promise<void> {
-  await tx.deleteFrom('location_locks').where('rotation_id', '=', rotationId).execute();
+/** Who was counted already is never held up again. */
+function pacedOut(rotation: Rotation, limits: Change['pace']): Fragment {
+  if (limits === undefined) return NOTHING;
+  return fragment`(
+    select json_build_object('outcome', 'paced')::text from (
+      select coalesce(bool_or(id = ${rotation.id}), false) as mine,
+             count(*) filter (where finished_at is null and state in (select jsonb_array_elements_text(${json(BUSY_STATES)}::jsonb))) as busy,
+             count(*) filter (where paced_at > ${AT_NOW} - interval '1 minute') as begun
+      from keyturn.rotations
+      where issuer = ${rotation.issuer} and paced_at is not null and (finished_at is null or paced_at > ${AT_NOW} - interval '1 minute')
+    ) counted where not mine and (busy >= ${limits.maxConcurrent}::int or begun >= ${limits.perMinute}::int))`;
 }
 
-export async function releaseSlot(tx: Tx, rotationId: string): Promise<void> {
-  await tx.deleteFrom('slot_reservations').where('rotation_id', '=', rotationId).execute();
+/** A reservation whose key exists is one of the issuer's live keys already, and counts no more. */
+function noSlot(rotation: Rotation, slot: Change['reserveSlot']): Fragment {
+  if (slot === undefined || slot.limit === null) return NOTHING;
+  return fragment`(
+    select json_build_object('outcome', 'no-slot', 'reserved', reserved)::text from (
+      select count(*)::int as reserved from keyturn.slot_reservations s join keyturn.rotations r on r.id = s.rotation_id
+      where s.issuer = ${slot.issuer} and r.new_key_id is null and r.id <> ${rotation.id}
+    ) counted where ${slot.liveKeys}::int + reserved >= ${slot.limit}::int)`;
+}
+
+function takeSlot({ id }: Rotation, issuer: string): Statement {
+  return statement`insert into keyturn.slot_reservations (rotation_id, issuer) values (${id}, ${issuer})
+    on conflict (rotation_id) do update set issuer = excluded.issuer`;
+}
+
+function lockedBy({ id }: Rotation, locations: readonly string[]): Fragment {
+  return fragment`(
+    select json_build_object('outcome', 'locked', 'holder', rotation_id, 'location', location)::text from keyturn.location_locks
+    where location in (select jsonb_array_elements_text(${json(locations)}::jsonb)) and rotation_id <> ${id} order by location collate "C" limit 1)`;
+}
+
+function takeLocations({ id }: Rotation, locations: readonly string[]): Statement {
+  return statement`insert into keyturn.location_locks (location, rotation_id)
+    select location, ${id} from jsonb_array_elements_text(${json(locations)}::jsonb) with ordinality as wanted(location, n) order by n
+    on conflict (location) do nothing`;
+}
+
+export function unlockLocations(rotationId: string): Statement {
+  return statement`delete from keyturn.location_locks where rotation_id = ${rotationId}`;
+}
+
+export function releaseSlot(rotationId: string): Statement {
+  return statement`delete from keyturn.slot_reservations where rotation_id = ${rotationId}`;
 }

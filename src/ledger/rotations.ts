@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { KeyturnError } from '../core/errors.ts';
 import type { Ledger, Rotation } from '../ports/ledger.ts';
+import type { Batch } from './batch.ts';
 import { commit } from './commit.ts';
 import { lease, release, renew } from './leases.ts';
 import { request } from './request.ts';
@@ -12,7 +13,7 @@ type RotationMethods =
 const ID_OR_PREFIX = /^[0-9A-Z]{1,26}$/;
 const MAX_HISTORY = 10_000;
 
-export function rotationMethods(db: Db): Pick<Ledger, RotationMethods> {
+export function rotationMethods(db: Db, batch: Batch): Pick<Ledger, RotationMethods> {
   return {
     request: (rotation) => request(db, rotation),
     rotation: (idOrPrefix) => byIdOrPrefix(db, idOrPrefix.toUpperCase()),
@@ -32,10 +33,10 @@ export function rotationMethods(db: Db): Pick<Ledger, RotationMethods> {
       const rows = await query.where(LEASE_FREE).orderBy(sql`kind <> 'emergency'`).orderBy('wake_at').limit(limit).execute();
       return rows.map((row) => row.id);
     },
-    lease: (rotationId, worker, ttlMs) => lease(db, rotationId, worker, ttlMs),
-    renew: (held, ttlMs) => renew(db, held, ttlMs),
-    commit: (held, expectState, change) => commit(db, held, expectState, change),
-    release: (held) => release(db, held),
+    lease: (rotationId, worker, ttlMs) => lease(db, batch, rotationId, worker, ttlMs),
+    renew: (held, ttlMs) => renew(db, batch, held, ttlMs),
+    commit: (held, expectState, change) => commit(db, batch, held, expectState, change),
+    release: (held) => release(batch, held),
   };
 }
 

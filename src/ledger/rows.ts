@@ -7,6 +7,34 @@ import type { Tables } from './tables.ts';
 
 type Row<T extends keyof Tables> = Selectable<Tables[T]>;
 
+/** A row as `to_jsonb` gives it: instants are texts. */
+export type JsonRow<T extends keyof Tables> = { readonly [C in keyof Row<T>]: Row<T>[C] extends Date ? string : Row<T>[C] extends Date | null ? string | null : Row<T>[C] };
+
+function instant(text: string | null): Date | null {
+  return text === null ? null : new Date(text);
+}
+
+export function keyOf(row: JsonRow<'keys'>): KeyRecord {
+  return toKey({ ...row, created_at: new Date(row.created_at), revoked_at: instant(row.revoked_at) });
+}
+
+export function debtOf(row: JsonRow<'debts'>): RevocationDebt {
+  const { created_at, next_try_at, settled_at, alerted_at, lease_until } = row;
+  return toDebt({
+    ...row, created_at: new Date(created_at), next_try_at: new Date(next_try_at), settled_at: instant(settled_at),
+    alerted_at: instant(alerted_at), lease_until: instant(lease_until),
+  });
+}
+
+export function rotationOf(row: JsonRow<'rotations'>): Rotation {
+  const { occurrence, created_at, state_since, wake_at, finished_at, paced_at, lease_until, leased_at } = row;
+  return toRotation({
+    ...row, occurrence: instant(occurrence), created_at: new Date(created_at), state_since: new Date(state_since), wake_at: instant(wake_at),
+    finished_at: instant(finished_at), paced_at: instant(paced_at), lease_until: instant(lease_until),
+    leased_at: instant(leased_at),
+  });
+}
+
 /** Null for SQL's infinities, which the drivers give as something that is no valid Date. */
 function finite(at: unknown): Date | null {
   return at instanceof Date && !Number.isNaN(at.getTime()) ? at : null;

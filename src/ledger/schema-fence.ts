@@ -8,6 +8,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import { newerLedger } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Db } from './sql.ts';
+import { Fragment } from './statement.ts';
 
 const FRESH_MS = 1_000;
 
@@ -15,6 +16,9 @@ const UNKNOWN = sql`from keyturn.migration where name not in (${sql.join(Object.
 
 /** True in SQL while the ledger holds no migration that this Keyturn does not know. */
 export const SCHEMA_KNOWN: RawBuilder<boolean> = sql<boolean>`not exists (select ${UNKNOWN})`;
+
+/** The same for a batch. The names are ours: no value is pasted into the text. */
+export const SCHEMA_KNOWN_HERE = new Fragment([`not exists (select from keyturn.migration where name not in (${Object.keys(MIGRATIONS).map((name) => `'${name}'`).join(', ')}))`], []);
 
 /** Throws LEDGER_NEWER. */
 export async function requireKnownSchema(db: Db): Promise<void> {

@@ -1,6 +1,7 @@
-import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
+import { CompiledQuery, sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { Page } from '../ports/ledger.ts';
 import { mayRunAgain } from './failures.ts';
+import type { Statement } from './statement.ts';
 import type { Tables } from './tables.ts';
 
 export type Db = Kysely<Tables>;
@@ -28,6 +29,11 @@ export function json(value: unknown): string {
 /** Serialises, until the transaction ends, everybody who asks with the same words. */
 export async function advisoryLock(tx: Tx, ...words: readonly string[]): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${words.join('\u0001')}, 0))`.execute(tx);
+}
+
+/** Runs a statement within a transaction that was begun by itself. */
+export async function runIn(tx: Tx, { text, values }: Statement): Promise<void> {
+  await tx.executeQuery(CompiledQuery.raw(text, [...values]));
 }
 
 /** Runs `work` in one transaction, again from its start when PostgreSQL broke a deadlock by ending it. */

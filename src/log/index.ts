@@ -24,7 +24,8 @@ export interface LoggerOptions {
  */
 export function createLogger(options: LoggerOptions): Logger {
   const out = options.destination ?? toFile({ fd: 1, sync: true });
-  const form = options.pretty === true ? prettyLine : (line: string): string => line;
+  // What people's form of a line puts together anew is looked through once more.
+  const form = options.pretty === true ? (line: string): string => scrub(prettyLine(line)) : (line: string): string => line;
   return pino(
     {
       level: options.level,
@@ -34,6 +35,6 @@ export function createLogger(options: LoggerOptions): Logger {
       // `loggable` has made errors plain already; pino's own serializer would take them apart again
       serializers: { err: (error: unknown) => error },
     },
-    { write: (line) => void out.write(scrub(form(scrubLine(line)))) },
+    { write: (line) => void out.write(form(scrubLine(line))) },
   );
 }

@@ -64,9 +64,23 @@ export interface Transition {
   readonly worker: string;
 }
 
+/** What the ledger knows besides the rotation itself, all of one instant: the ground on which the next step is decided. */
+export interface Situation {
+  /** The ledger's time then. */
+  readonly now: Date;
+  readonly oldKey: KeyRecord | null;
+  readonly newKey: KeyRecord | null;
+  /** The credential's. */
+  readonly currentKeyId: string | null;
+  /** Every open debt of the credential, whoever made it. */
+  readonly openDebts: readonly RevocationDebt[];
+}
+
 /** A worker's exclusive right to advance one rotation until `expiresAt` (ledger time). */
 export interface Lease {
   readonly rotation: Rotation;
+  /** As of when it was taken, or of the last write under it. */
+  readonly situation: Situation;
   readonly epoch: number;
   readonly worker: string;
   readonly expiresAt: Date;
@@ -175,10 +189,13 @@ export interface Change {
   readonly resumeAnswered?: boolean;
   /** Count this rotation against its issuer's pacing, or answer `paced`. */
   readonly pace?: { readonly maxConcurrent: number; readonly perMinute: number };
+  /** Renews the lease with the same write: it lasts so long from the ledger's now, milliseconds. Null gives it back. */
+  readonly leaseMs?: number | null;
 }
 
 export type CommitOutcome =
-  | { readonly outcome: 'ok'; readonly rotation: Rotation }
+  /** The lease as it stands after the write, with the rotation and the situation as they are now. */
+  | { readonly outcome: 'ok'; readonly rotation: Rotation; readonly lease: Lease }
   | { readonly outcome: 'locked'; readonly holder: string; readonly location: string }
   | { readonly outcome: 'no-slot'; readonly reserved: number }
   | { readonly outcome: 'paced' }
@@ -301,7 +318,7 @@ export interface Ledger {
   wakeable(limit: number): Promise<readonly string[]>;
   /** Takes the lease when nobody has it. One that was not given back is recorded in the history, in the same write. */
   lease(rotationId: string, worker: string, ttlMs: number): Promise<Lease | null>;
-  /** Extends a lease. Throws LEASE_LOST when the epoch has moved on or the lease expired. */
+  /** Extends a lease, whose rotation and situation stay as they were. Throws LEASE_LOST when the epoch has moved on or the lease expired. */
   renew(lease: Lease, ttlMs: number): Promise<Lease>;
   /** The guarded write. Throws LEASE_LOST when epoch or `expectState` do not hold or the lease expired; then nothing changed. */
   commit(lease: Lease, expectState: RotationState, change: Change): Promise<CommitOutcome>;

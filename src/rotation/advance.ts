@@ -49,7 +49,10 @@ async function steps(engine: Engine, holder: Holder, signal: AbortSignal): Promi
   while (!signal.aborted) {
     if (turn.lease.rotation.resumeAsked !== null) turn.lease = await startOver(engine, turn.lease);
     const facts = await gather(turn);
-    if (askedSince(facts, turn.lease)) continue;
+    if (askedSince(facts, turn.lease)) {
+      turn.lease = await lookAgain(engine, turn.lease);
+      continue;
+    }
     const rests = await take(turn, facts, decide(facts));
     if (rests || isTerminal(turn.lease.rotation.state)) return;
   }
@@ -58,7 +61,7 @@ async function steps(engine: Engine, holder: Holder, signal: AbortSignal): Promi
 /** The holder before may still be acting: what it sent is unknown, and its longest effect is waited out before a revoke. */
 async function noteTakeover(engine: Engine, lease: Lease): Promise<Lease> {
   const notes = lease.rotation.notes as Notes;
-  const hazardUntil = new Date((await engine.ledger.now()).getTime() + LONGEST_EFFECT_MS).toISOString();
+  const hazardUntil = new Date(lease.situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
   return await commit(engine, lease, { notes: { ...notes, hazardUntil } });
 }
 
@@ -111,12 +114,12 @@ async function go(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' })
   const from = lease.rotation.state;
   const outcome = await engine.ledger.commit(lease, from, await goChange(turn, facts, decision));
   if (outcome.outcome === 'ok') {
-    turn.lease = { ...lease, rotation: outcome.rotation };
+    turn.lease = outcome.lease;
     logTransition(engine, facts, decision);
     return false;
   }
   if (outcome.outcome === 'asked') {
-    turn.lease = { ...lease, rotation: outcome.rotation };
+    turn.lease = await lookAgain(engine, { ...lease, rotation: outcome.rotation });
     return false;
   }
   turn.lease = await commit(engine, turn.lease, { ...contended(outcome), wakeInMs: CONTENDED_MS });
@@ -134,10 +137,15 @@ function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>)
   }
 }
 
+/** A write that changes nothing: the ledger's facts as they are now. */
+async function lookAgain(engine: Engine, lease: Lease): Promise<Lease> {
+  return await commit(engine, lease, {});
+}
+
 async function commit(engine: Engine, lease: Lease, change: Change): Promise<Lease> {
   const outcome = await engine.ledger.commit(lease, lease.rotation.state, change);
   if (outcome.outcome !== 'ok') throw new Error(`a write without conditions was answered ${outcome.outcome}`);
-  return { ...lease, rotation: outcome.rotation };
+  return outcome.lease;
 }
 
 function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>): Record<string, unknown> {

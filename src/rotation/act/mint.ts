@@ -49,7 +49,7 @@ async function writeIntent(turn: Turn, facts: Facts, attempt: Attempt): Promise<
   const sent: Attempt = { ...attempt, sentAt: (await ledger.now()).toISOString(), outcome: null, refusal: null };
   const written = await ledger.commit(turn.lease, 'creating', { notes: { ...facts.notes, attempt: sent } });
   if (written.outcome !== 'ok') throw new Error('an intent carries nothing that could be refused');
-  turn.lease = { ...turn.lease, rotation: written.rotation };
+  turn.lease = written.lease;
   await ledger.sync();
   return sent;
 }

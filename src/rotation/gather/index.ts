@@ -1,6 +1,7 @@
 /** Gather: the facts that the present state decides on. Reads only; whatever fails to answer becomes a fact too. */
 import type { Facts } from '../../core/facts.ts';
 import type { RotationState } from '../../core/vocabulary.ts';
+import type { Lease } from '../../ports/ledger.ts';
 import type { Turn } from '../engine.ts';
 import { gatherDraining } from './draining.ts';
 import { gatherGate } from './gate.ts';
@@ -31,7 +32,7 @@ const GATHERERS: Readonly<Record<RotationState, Gatherer>> = {
 };
 
 export async function gather(turn: Turn): Promise<Facts> {
-  const base = await gatherBase(turn);
+  const base = gatherBase(turn.lease);
   if (base.rotation.abortAsked !== null && ABORT_NEEDS_NOTHING.includes(base.rotation.state)) return base;
   return { ...base, ...(await GATHERERS[base.rotation.state](turn, base)) };
 }
@@ -39,16 +40,10 @@ export async function gather(turn: Turn): Promise<Facts> {
 /** Where a person's abort is decided by the ledger alone. It then works too when issuer and stores do not. */
 const ABORT_NEEDS_NOTHING: readonly RotationState[] = ['requested', 'preflight', 'blocked', 'staged', 'verified'];
 
-async function gatherBase(turn: Turn): Promise<Facts> {
-  const { ledger } = turn.engine;
-  const { rotation } = turn.lease;
-  const [now, oldKey, newKey, debts] = await Promise.all([
-    ledger.now(),
-    rotation.oldKeyId === null ? null : ledger.key(rotation.oldKeyId),
-    rotation.newKeyId === null ? null : ledger.key(rotation.newKeyId),
-    ledger.openDebts({ credential: rotation.credential }),
-  ]);
-  const own = debts.filter((debt) => debt.rotationId === rotation.id);
+/** What the ledger told when the lease was taken, or with the write that led here. */
+function gatherBase({ rotation, situation }: Lease): Facts {
+  const { now, oldKey, newKey, openDebts } = situation;
+  const own = openDebts.filter((debt) => debt.rotationId === rotation.id);
   return {
     rotation,
     plan: rotation.plan,

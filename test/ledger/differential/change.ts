@@ -54,6 +54,9 @@ const plain: fc.Arbitrary<Change> = fc.record(
     reserveSlot: fc.record({ issuer, liveKeys: fc.nat(2), limit: fc.option(fc.integer({ min: 1, max: 3 })) }),
     releaseSlot: fc.boolean(),
     pace: fc.record({ maxConcurrent: fc.integer({ min: 1, max: 2 }), perMinute: fc.integer({ min: 1, max: 3 }) }),
+    abortAnswered: fc.boolean(),
+    resumeAnswered: fc.boolean(),
+    leaseMs: fc.option(span),
   },
   { requiredKeys: [] },
 );

@@ -57,6 +57,8 @@ const rotations = [
     const lease = pick(side.leases, given.nth);
     return lease === undefined ? undefined : write(side, lease, given);
   }),
+  operation(3, 'askAbort', nth, ({ ledger, ids }, n) => ledger.askAbort(pick(ids.rotations, n) ?? 'none', ACTOR)),
+  operation(2, 'askResume', nth, ({ ledger, ids }, n) => ledger.askResume(pick(ids.rotations, n) ?? 'none', ACTOR)),
   operation(30, 'step', fc.record({ credential, worker, expectation, change }), step),
 ];
 
@@ -80,6 +82,8 @@ async function step(side: Side, given: Write & { readonly credential: string; re
 
 const debts = [
   operation(3, 'addDebt', newDebt, ({ ledger }, debt) => ledger.addDebt(debt, ACTOR)),
+  operation(2, 'addOrphan', newDebt, ({ ledger }, debt) => ledger.addOrphan(debt, ACTOR)),
+  operation(2, 'hurryDebt', nth, ({ ledger, ids }, n) => ledger.hurryDebt(pick(ids.debts, n) ?? 'none', ACTOR)),
   operation(5, 'leaseDebt', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, debts: held }, given) => {
     const id = pick(ids.debts, given.nth);
     return id === undefined ? undefined : kept(held, await ledger.leaseDebt(id, given.worker, given.span));

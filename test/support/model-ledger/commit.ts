@@ -1,13 +1,14 @@
 import { KeyturnError } from '../../../src/core/errors.ts';
 import { isTerminal, type RotationState } from '../../../src/core/vocabulary.ts';
-import type { Change, Lease, Rotation } from '../../../src/ports/ledger.ts';
+import type { Change, Lease } from '../../../src/ports/ledger.ts';
 import { appendAudit } from './audit.ts';
 import { insertDebt } from './debts.ts';
 import { frozenCopy } from './json.ts';
 import { bindCurrent, setKeyStates, upsertKey } from './keys.ts';
 import { insertNotices } from './outbox.ts';
 import { releaseSlot, reserve, unlockLocations, type Refusal } from './reservations.ts';
-import { toRotation } from './rows.ts';
+import { maybe, toRotation } from './rows.ts';
+import { situationOf } from './situation.ts';
 import type { State } from './state.ts';
 import { NO_LEASE, type RotationRow } from './tables.ts';
 import { recordTransition } from './transitions.ts';
@@ -24,18 +25,18 @@ export class Refused extends Error {
 }
 
 /** The guarded write: see `Ledger.commit`. Runs in a transaction; throws `Refused`. */
-export function commit(state: State, lease: Lease, expectState: RotationState, change: Change): Rotation {
+export function commit(state: State, lease: Lease, expectState: RotationState, change: Change): Lease {
   const before = guard(state, lease, expectState);
   const refusal = unseen(lease, before, change) ?? reserve(state, before, change);
   if (refusal !== null) throw new Refused(refusal);
   const newKeyId = applyKeys(state, change);
   const after = updateRotation(state, lease, before.id, change, newKeyId);
-  applyBelongings(state, lease, after, change);
-  letGo(state, after, change);
   if (after.state !== before.state || after.reason !== before.reason) {
     recordTransition(state, after, before.state, { worker: lease.worker, actor: actorOf(lease, after) });
   }
-  return toRotation(after);
+  applyBelongings(state, lease, after, change);
+  letGo(state, after, change);
+  return { ...lease, rotation: toRotation(after), situation: situationOf(state, after), expiresAt: maybe(after.leaseUntil) ?? lease.expiresAt };
 }
 
 /** A change of state that was decided without what a person asked since is not made. */
@@ -96,6 +97,8 @@ function updateRotation(state: State, lease: Lease, id: string, change: Change, 
   if (change.wakeInMs !== undefined) next.wakeAt = change.wakeInMs === null ? null : now + (askedMeanwhile(lease, row) ? 0 : change.wakeInMs);
   if (change.abortAnswered === true) next.abortAsked = null;
   if (change.resumeAnswered === true) next.resumeAsked = null;
+  if (change.leaseMs != null) next.leaseUntil = now + change.leaseMs;
+  if (change.leaseMs === null) Object.assign(next, { ...NO_LEASE, leasedAt: null });
   // It begins anew when its cause clears, and must then be paced again.
   if (to === 'blocked') next.pacedAt = null;
   if (isTerminal(to)) Object.assign(next, { finishedAt: now, wakeAt: null, abortAsked: null, resumeAsked: null, ...NO_LEASE });
@@ -103,7 +106,8 @@ function updateRotation(state: State, lease: Lease, id: string, change: Change, 
 }
 
 function applyBelongings(state: State, lease: Lease, rotation: RotationRow, change: Change): void {
-  const actor = actorOf(lease, rotation);
+  // As the worker knows it, who wrote the last reason itself.
+  const actor = { who: `worker:${lease.worker}`, why: change.reason ?? lease.rotation.reason };
   for (const debt of change.debts ?? []) insertDebt(state, debt, actor);
   for (const watch of change.watches ?? []) insertWatch(state, watch);
   insertNotices(state, change.notices ?? [], rotation.id);

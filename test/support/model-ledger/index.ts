@@ -99,7 +99,8 @@ function composed(state: State, key: Buffer, installation: string): Ledger {
     }),
     commit: async (...asked): Promise<CommitOutcome> => {
       try {
-        return { outcome: 'ok', rotation: state.journal.run(() => commit(...asked)) };
+        const lease = state.journal.run(() => commit(...asked));
+        return { outcome: 'ok', rotation: lease.rotation, lease };
       } catch (error) {
         if (error instanceof Refused) return error.refusal;
         throw error;

@@ -5,6 +5,7 @@ import type { Change, Lease, Ledger, NewRotation, Rotation } from '../../../src/
 import { commit, holds, leaseLost } from './commit.ts';
 import { request } from './request.ts';
 import { inOrder, maybe, pageOf, toRotation, toTransition } from './rows.ts';
+import { situationOf } from './situation.ts';
 import { leaseFree, type State } from './state.ts';
 import { NO_LEASE, type RotationRow } from './tables.ts';
 import { recordRemark } from './transitions.ts';
@@ -68,8 +69,7 @@ function lease(state: State, rotationId: string, worker: string, ttlMs: number):
     const by = { worker, actor: { who: `worker:${worker}`, why: `${free.worker} did not give its lease back` } };
     recordRemark(state, row, { reason: 'taken_over', message: takeoverText({ former: { worker: free.worker, epoch: free.epoch, leasedAt: maybe(free.leasedAt), leaseUntil: maybe(free.leaseUntil) }, worker, epoch, at: maybe(state.now()) }), by });
   }
-  const rotation = toRotation(row);
-  return { rotation, epoch, worker, expiresAt: new Date(leaseUntil), takenOver: free.worker !== null };
+  return { rotation: toRotation(row), situation: situationOf(state, row), epoch, worker, expiresAt: new Date(leaseUntil), takenOver: free.worker !== null };
 }
 
 function renew(state: State, held: Lease, ttlMs: number): Lease {
