@@ -373,18 +373,20 @@ class Run {
     for (let n = 0; n < this.#scenario.workers; n += 1) await this.#restart(n);
   }
 
-  /** Things must come to rest by themselves (10), and then look as they should. */
+  /** Things must come to rest by themselves (10), notices delivered (8), and then look as they should. */
   async #rest(): Promise<void> {
     const deadline = this.#sim.now + REST_WITHIN_MS;
     for (;;) {
       await this.#sim.run(this.#sim.now + LOOK_MS, () => false);
       const open = await this.#ledger.rotations({ open: true }, { limit: 100 });
       const debts = await this.#ledger.openDebts({});
+      const waiting = await this.#ledger.deliveries({ state: 'waiting' }, { limit: 100 });
       const unrest = this.#judge.unrest();
-      if (unrest.length === 0 && open.length === 0 && debts.length === 0) return;
+      if (unrest.length === 0 && open.length === 0 && debts.length === 0 && waiting.length === 0) return;
       if (this.#sim.now < deadline) continue;
       const states = open.map((rotation) => `${rotation.credential} ${rotation.state}/${rotation.reason} (${rotation.message})`);
       if (open.length > 0 || debts.length > 0) this.#judge.broken.push({ promise: 10, at: this.#sim.now, what: `not at rest: ${states.join('; ')}; ${debts.length} debts: ${debts.map((debt) => `${debt.issuerKeyId} ${debt.lastError}`).join('; ')}` });
+      if (waiting.length > 0) this.#judge.broken.push({ promise: 8, at: this.#sim.now, what: `${waiting.length} notices are still waiting` });
       this.#judge.broken.push(...unrest);
       return;
     }
@@ -396,7 +398,5 @@ class Run {
     while ((await this.#ledger.seal(1_000)) > 0);
     const audit = await this.#ledger.verifyAudit();
     if (!audit.ok) this.#judge.broken.push({ promise: 7, at: this.#sim.now, what: `the audit chain does not verify: ${audit.firstBad?.why}` });
-    const waiting = await this.#ledger.deliveries({ state: 'waiting' }, { limit: 100 });
-    if (waiting.length > 0) this.#judge.broken.push({ promise: 8, at: this.#sim.now, what: `${waiting.length} notices are still waiting` });
   }
 }
