@@ -185,12 +185,17 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
   condemn_new: async () => ({ notes: {}, change: {} }),
   note_drift: async () => ({ notes: { drifted: true }, change: {} }),
-  note_repaired: async (_turn, facts) => ({ notes: { drifted: false, repairedAt: facts.now.toISOString() }, change: {} }),
+  note_repaired: async (turn) => ({ notes: { drifted: false, repairedAt: await readBackAt(turn) }, change: {} }),
   // What is left waits for time, not for places: others may have them.
-  note_restored: async (_turn, facts) => ({ notes: { drifted: false, restoredAt: facts.now.toISOString() }, change: { unlockLocations: true, releaseSlot: true } }),
+  note_restored: async (turn) => ({ notes: { drifted: false, restoredAt: await readBackAt(turn) }, change: { unlockLocations: true, releaseSlot: true } }),
   drop_abort: async () => ({ notes: {}, change: { abortAnswered: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
+
+/** Facts are as old as the last write: what was read back since may have come to show only then. */
+async function readBackAt({ engine }: Turn): Promise<string> {
+  return (await engine.ledger.now()).toISOString();
+}
 
 function mustAttempt(facts: Facts): Attempt {
   if (facts.notes.attempt === undefined) throw new Error('there is no attempt');

@@ -9,6 +9,7 @@ const known = (issuerKeyId: string, more: Partial<KeyRecord> = {}): KeyRecord =>
 });
 const inventory = (more: Partial<InventoryFacts>): readonly string[] =>
   takeInventory({ issuer: 'hm', listed: [], known: [], declaredScopes: { 'prod-api': ['memory:write'] }, keyLimit: null, knownKeys: [], shownUntil: new Date(1_000), ...more }).map((f) => `${f.what}:${f.key ?? ''}`);
+const revokedAt = (ms: number): Partial<InventoryFacts> => ({ listed: [listed('k1', 'n')], known: [known('k1', { state: 'revoked', revokedAt: new Date(ms) })] });
 
 describe('the issuer\'s list against the ledger', () => {
   test('agrees when every live key is known and as declared', () => {
@@ -33,7 +34,6 @@ describe('the issuer\'s list against the ledger', () => {
   });
 
   test('names a key that lives although the issuer had confirmed its revocation, unless the list may still show it', () => {
-    const revokedAt = (ms: number): Partial<InventoryFacts> => ({ listed: [listed('k1', 'n')], known: [known('k1', { state: 'revoked', revokedAt: new Date(ms) })] });
     expect(inventory(revokedAt(999))).toEqual(['alive:n']);
     expect(inventory(revokedAt(1_000))).toEqual([]);
   });
