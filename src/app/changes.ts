@@ -69,12 +69,9 @@ async function rotate(context: Context, request: RotateRequest, actor: Actor): P
     if (pause === null) continue;
     throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: `Lift the pause with \`keyturn resume ${scopeFlag(pause)}\`.` });
   }
-  const results: RequestedRotation[] = [];
-  for (const record of records) {
-    await bindFirst(context, record, actor);
-    results.push(await requested(context, await requestRotation(context.engine, await declared(context, record.name), 'manual', actor, null)));
-  }
-  return results;
+  const outcomes: RequestOutcome[] = [];
+  for (const record of records) outcomes.push(await requestRotation(context.engine, await bound(context, record, actor), 'manual', actor, null));
+  return await requested(context, outcomes);
 }
 
 const scopeFlag = ({ scope, name }: Pause): string => (scope === 'all' ? '--all' : scope === 'issuer' ? `--issuer ${name}` : String(name));
@@ -82,7 +79,7 @@ const scopeFlag = ({ scope, name }: Pause): string => (scope === 'all' ? '--all'
 /** All of them or none: an unknown name stops the request before anything is asked for. */
 async function chosen(context: Context, request: RotateRequest): Promise<readonly CredentialRecord[]> {
   const names = request.credentials ?? [];
-  const records = await Promise.all(names.map((name) => declared(context, name)));
+  const records = await allDeclared(context, names);
   if (request.owner === undefined) {
     if (records.length === 0) throw new KeyturnError('USAGE', 'No credential was named.', { effect: 'none', todo: 'Name some, or an owner.' });
     return records;
@@ -92,22 +89,34 @@ async function chosen(context: Context, request: RotateRequest): Promise<readonl
   return [...records, ...owned];
 }
 
-/** A credential that was never scheduled yet may still have a key to adopt. */
-async function bindFirst(context: Context, record: CredentialRecord, actor: Actor): Promise<void> {
-  if (record.currentKeyId !== null || (await context.ledger.keysOf(record.name)).length > 0) return;
+/** In the order asked for. Throws UNKNOWN_CREDENTIAL for the first that is not declared. */
+async function allDeclared(context: Context, names: readonly string[]): Promise<readonly CredentialRecord[]> {
+  const known = new Map((await context.ledger.credentials(names)).filter((record) => record.declared).map((record) => [record.name, record]));
+  return await Promise.all(names.map(async (name) => known.get(name) ?? (await declared(context, name))));
+}
+
+/** The record once it is bound: a credential that was never scheduled yet may still have a key to adopt. */
+async function bound(context: Context, record: CredentialRecord, actor: Actor): Promise<CredentialRecord> {
+  if (record.currentKeyId !== null || (await context.ledger.keysOf(record.name)).length > 0) return record;
   const binding = await bind(context.engine, record.plan, record.plan.adopt, actor, AbortSignal.timeout(WORK_MS));
   if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: binding.todo });
+  return await declared(context, record.name);
 }
 
 async function revoke(context: Context, name: string, actor: Actor): Promise<RequestedRotation> {
   const record = await declared(context, name);
-  return await requested(context, await requestRotation(context.engine, record, 'emergency', actor, null));
+  const [emergency] = await requested(context, [await requestRotation(context.engine, record, 'emergency', actor, null)]);
+  if (emergency === undefined) throw new Error('one was asked for');
+  return emergency;
 }
 
-async function requested(context: Context, outcome: RequestOutcome): Promise<RequestedRotation> {
-  if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
-  const { rotation } = outcome;
-  return { rotation: rotationSummary(rotation, await keysById(context.ledger, [rotation]), await context.ledger.now()), created: outcome.outcome === 'created' };
+async function requested(context: Context, outcomes: readonly RequestOutcome[]): Promise<readonly RequestedRotation[]> {
+  const answers = outcomes.map((outcome) => {
+    if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
+    return outcome;
+  });
+  const [keys, now] = await Promise.all([keysById(context.ledger, answers.map(({ rotation }) => rotation)), context.ledger.now()]);
+  return answers.map(({ rotation, outcome }) => ({ rotation: rotationSummary(rotation, keys, now), created: outcome === 'created' }));
 }
 
 async function adopt(context: Context, request: AdoptRequest, actor: Actor): Promise<KeyView> {

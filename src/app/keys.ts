@@ -12,8 +12,7 @@ const ASK_MS = 20_000;
 /** The key records that rotations and credentials refer to, by their id. */
 export async function keysById(ledger: Ledger, rotations: readonly Rotation[], more: readonly (string | null)[] = []): Promise<ReadonlyMap<string, KeyRecord>> {
   const ids = new Set([...rotations.flatMap((rotation) => [rotation.oldKeyId, rotation.newKeyId]), ...more].filter((id) => id !== null));
-  const records = await Promise.all([...ids].map((id) => ledger.key(id)));
-  return new Map(records.filter((key) => key !== null).map((key) => [key.id, key]));
+  return new Map((await ledger.keys([...ids])).map((key) => [key.id, key]));
 }
 
 export interface KeysFilter {

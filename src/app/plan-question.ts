@@ -69,7 +69,7 @@ async function obstacles(context: Context, record: CredentialRecord, pauses: rea
   const pause = pauseFor(pauses, record.name, record.issuer);
   const oldKey = record.currentKeyId === null ? null : await ledger.key(record.currentKeyId);
   const plugins = await engine.plugins(record.plan);
-  const proof = await prove(engine, plugins, AbortSignal.timeout(LOOK_MS), { plan: record.plan, oldKey, rotationId: null, forwardOnly: false });
+  const proof = await prove(engine, plugins, AbortSignal.timeout(LOOK_MS), { plan: record.plan, oldKey, openDebts: await context.ledger.openDebts({ credential: record.name }), rotationId: null, forwardOnly: false });
   const paused = pause === null ? [] : [`Paused by ${pause.actor.who}: ${pause.actor.why}`];
   return [...paused, ...proof.problems.map((problem) => `${problem.message} ${problem.todo}`.trim())];
 }

@@ -27,8 +27,7 @@ export function createWork(context: Working): Work {
       await wakeOutbox(context);
     },
     async advance(rotationId, signal) {
-      await advance(engine, rotationId, signal);
-      await wakeOutbox(context);
+      if (await advance(engine, rotationId, signal)) await wakeOutbox(context);
     },
     async payDebts(signal) {
       for (const id of await ledger.payableDebts(DEBTS_A_TURN)) {

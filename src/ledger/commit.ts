@@ -153,9 +153,17 @@ function belongingStatements(lease: Lease, from: RotationState, change: Change):
     ...auditStatements((change.audit ?? []).map((entry) => ({ ...entry, rotationId: id, credential }))),
     ...(over || change.unlockLocations === true ? [unlockLocations(id)] : []),
     ...(over || change.releaseSlot === true ? [releaseSlot(id)] : []),
-    // The age of the key begins anew: when it is due next is for the next sweep to say.
-    ...(to === 'done' ? [statement`update keyturn.credentials set last_rotated_at = ${AT_NOW}, due_at = '-infinity' where name = ${credential}`] : []),
+    ...(to === 'done' ? [dateCredential(lease.rotation, change)] : []),
   ];
+}
+
+/** The age of the key begins anew. Where nobody said when it is due next, the next sweep does. */
+function dateCredential({ id, credential }: Rotation, { nextDueAt }: Change): Statement {
+  if (nextDueAt === undefined) return statement`update keyturn.credentials set last_rotated_at = ${AT_NOW}, due_at = '-infinity' where name = ${credential}`;
+  return statement`
+    update keyturn.credentials c set last_rotated_at = ${AT_NOW},
+      due_at = case when c.plan = r.plan then coalesce(${nextDueAt}::timestamptz, 'infinity') else '-infinity' end
+    from keyturn.rotations r where r.id = ${id} and c.name = ${credential}`;
 }
 
 function written(lease: Lease, row: unknown, situation: unknown): CommitOutcome {

@@ -15,8 +15,10 @@ export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
       return row === undefined ? null : toCredential(row);
     },
     /** Bounded by what was ever declared: the configuration is the bound. */
-    async credentials() {
-      return (await db.selectFrom('credentials').selectAll().orderBy('name').execute()).map(toCredential);
+    async credentials(only) {
+      const query = db.selectFrom('credentials').selectAll();
+      const chosen = only === undefined ? query : query.where('name', '=', sql<string>`any(array(select jsonb_array_elements_text(${json(only)}::jsonb)))`);
+      return (await chosen.orderBy('name').execute()).map(toCredential);
     },
     async setDue(name, dueAt) {
       await db.updateTable('credentials').set({ due_at: dueAt ?? sql`'infinity'` }).where('name', '=', name).execute();

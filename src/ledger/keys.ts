@@ -11,7 +11,7 @@ import { sql } from 'kysely';
 
 const MAX_KEYS = 10_000;
 
-export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keysOf' | 'keysOfIssuer' | 'adopt' | 'markKey'> {
+export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keys' | 'keysOf' | 'keysOfIssuer' | 'adopt' | 'markKey'> {
   /** Living keys first, then the newest: a bound never hides one that matters. */
   const list = async (column: 'credential' | 'issuer', value: string): Promise<readonly KeyRecord[]> => {
     const query = db.selectFrom('keys').selectAll().where(column, '=', value);
@@ -22,6 +22,11 @@ export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keysOf' | 'keysOfIssue
     async key(id) {
       const row = await db.selectFrom('keys').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : toKey(row);
+    },
+    async keys(ids) {
+      if (ids.length === 0) return [];
+      const named = sql<string>`any(array(select jsonb_array_elements_text(${json(ids)}::jsonb)))`;
+      return (await db.selectFrom('keys').selectAll().where('id', '=', named).execute()).map(toKey);
     },
     keysOf: (credential) => list('credential', credential),
     keysOfIssuer: (issuer) => list('issuer', issuer),

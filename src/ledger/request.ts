@@ -1,9 +1,12 @@
 import type { NewRotation, RequestOutcome, Rotation } from '../ports/ledger.ts';
+import { scrub } from '../core/secret.ts';
+import type { Batch } from './batch.ts';
 import { newId } from './ids.ts';
 import { releaseSlot, unlockLocations } from './reservations.ts';
-import { toRotation } from './rows.ts';
+import { rotationOf, toRotation, type JsonRow } from './rows.ts';
+import { AT_NOW, lockWords, statement, type Statement } from './statement.ts';
 import { canonical } from './chain.ts';
-import { requireKnownSchema } from './schema-fence.ts';
+import { SCHEMA_KNOWN_HERE, requireKnownSchema } from './schema-fence.ts';
 import { NOW, advisoryLock, inTransaction, json, runIn, type Db, type Tx } from './sql.ts';
 import { recordTransition } from './transitions.ts';
 import { watchStatement } from './watches.ts';
@@ -12,10 +15,14 @@ import { watchStatement } from './watches.ts';
 const LATE_CREATE_MS = 24 * 60 * 60 * 1000;
 
 /** See `Ledger.request`: one open rotation a credential; an emergency ends the open one and takes its place. */
-export async function request(db: Db, asked: NewRotation): Promise<RequestOutcome> {
+export async function request(db: Db, batch: Batch, asked: NewRotation): Promise<RequestOutcome> {
+  if (asked.kind !== 'emergency') {
+    const [, row] = await batch([lockWords(...lockOf(asked)), insertStatement(asked)]);
+    if (row != null) return { outcome: 'created', rotation: rotationOf({ ...(row as JsonRow<'rotations'>), plan: asked.plan }) };
+  }
   return inTransaction(db, async (tx): Promise<RequestOutcome> => {
     await requireKnownSchema(tx);
-    await advisoryLock(tx, 'request', asked.credential);
+    await advisoryLock(tx, ...lockOf(asked));
     const open = await lockOpen(tx, asked.credential);
     if (open !== null) {
       if (!preempts(asked, open)) return { outcome: 'open', rotation: open.rotation };
@@ -24,6 +31,31 @@ export async function request(db: Db, asked: NewRotation): Promise<RequestOutcom
     if (await answered(tx, asked)) return { outcome: 'answered' };
     return { outcome: 'created', rotation: await insert(tx, asked) };
   });
+}
+
+function lockOf({ credential }: NewRotation): readonly string[] {
+  return ['request', credential];
+}
+
+/** Inserts nothing, and answers nothing, where one is open, the occurrence was answered, or a newer Keyturn has been here. */
+function insertStatement({ credential, kind, path, plan, actor, occurrence, oldKeyId, notes }: NewRotation): Statement {
+  return statement`
+    with made as (
+      insert into keyturn.rotations (id, credential, issuer, kind, path, state, epoch, plan, actor, occurrence, asked, old_key_id, notes, reason, message, created_at, state_since, wake_at)
+      select ${newId()}, ${credential}, ${plan.issuer.name}, ${kind}, ${path}, 'requested', 0, ${json(plan)}::jsonb, ${json(actor)}::jsonb, ${occurrence}::timestamptz,
+        n.notes, ${oldKeyId}, n.notes, 'requested', ${actor.why}, at, at, at
+      from (select ${AT_NOW} as at, ${json(notes ?? {})}::jsonb as notes) n where ${SCHEMA_KNOWN_HERE}
+      on conflict do nothing returning *
+    ), told as (
+      insert into keyturn.transitions (rotation_id, at, from_state, to_state, reason, message, epoch, worker)
+      select id, created_at, null, state, reason, message, epoch, ${actor.who} from made
+    ), logged as (
+      insert into keyturn.audit (at, type, actor, credential, rotation_id, detail)
+      select date_trunc('milliseconds', created_at), 'rotation.requested', ${scrub(json(actor))}::jsonb, credential, id,
+        jsonb_build_object('from', null, 'to', state, 'reason', reason, 'message', ${scrub(actor.why)}::text, 'epoch', epoch, 'kind', kind, 'path', path)
+      from made
+    )
+    select (to_jsonb(made) - 'plan')::text from made`;
 }
 
 interface Open {

@@ -15,7 +15,7 @@ const MAX_HISTORY = 10_000;
 
 export function rotationMethods(db: Db, batch: Batch): Pick<Ledger, RotationMethods> {
   return {
-    request: (rotation) => request(db, rotation),
+    request: (rotation) => request(db, batch, rotation),
     rotation: (idOrPrefix) => byIdOrPrefix(db, idOrPrefix.toUpperCase()),
     async openRotation(credential) {
       const query = db.selectFrom('rotations').selectAll().where('credential', '=', credential).where('finished_at', 'is', null);

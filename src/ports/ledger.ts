@@ -189,6 +189,8 @@ export interface Change {
   readonly resumeAnswered?: boolean;
   /** Count this rotation against its issuer's pacing, or answer `paced`. */
   readonly pace?: { readonly maxConcurrent: number; readonly perMinute: number };
+  /** Of a rotation that is done: when its credential falls due next. Not taken when its plan is another one by now: then the sweep says. */
+  readonly nextDueAt?: Date | null;
   /** Renews the lease with the same write: it lasts so long from the ledger's now, milliseconds. Null gives it back. */
   readonly leaseMs?: number | null;
 }
@@ -295,11 +297,14 @@ export interface Ledger {
   /** Records what is declared; undeclares the rest. Recomputes nothing of open rotations. */
   declare(credentials: readonly { readonly plan: CredentialPlan; readonly revision: string }[]): Promise<void>;
   credential(name: string): Promise<CredentialRecord | null>;
-  credentials(): Promise<readonly CredentialRecord[]>;
+  /** In the order of their names; `only` those named, of which unknown ones are left out. */
+  credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;
   setDue(name: string, dueAt: Date | null): Promise<void>;
   /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. */
   dueCredentials(limit: number): Promise<readonly CredentialRecord[]>;
   key(id: string): Promise<KeyRecord | null>;
+  /** Unknown ids are left out. */
+  keys(ids: readonly string[]): Promise<readonly KeyRecord[]>;
   keysOf(credential: string): Promise<readonly KeyRecord[]>;
   keysOfIssuer(issuer: string): Promise<readonly KeyRecord[]>;
   /** Binds an adopted key as current (when there is none) in one transaction with its audit entry; answers the record. */

@@ -16,53 +16,64 @@ const TELL_AFTER_ERRORS = 5;
 
 /**
  * Advances one rotation as far as it goes now. Returns at once when another worker holds it. Safe to call at any time,
- * any number of times, from any number of workers (promise 6).
+ * any number of times, from any number of workers (promise 6). Answers whether something may wait in the outbox now.
  */
-export async function advance(engine: Engine, rotationId: string, signal: AbortSignal): Promise<void> {
+export async function advance(engine: Engine, rotationId: string, signal: AbortSignal): Promise<boolean> {
   const lease = await engine.ledger.lease(rotationId, engine.worker, LEASE_MS);
-  if (lease === null) return;
-  const holder: Holder = { lease, hazardOpen: lease.takenOver };
+  if (lease === null) return false;
+  const holder = holderOf(engine, lease, signal);
   try {
-    await steps(engine, holder, signal);
+    await steps(holder);
   } catch (error) {
-    await stumble(engine, holder, error);
+    await stumble(holder, error);
   } finally {
-    // A hazard that could not be noted is left for the next to find: it then takes over from us.
-    if (!holder.hazardOpen) await engine.ledger.release(holder.lease).catch(() => undefined);
+    if (!holder.givenBack && !holder.hazardOpen) await engine.ledger.release(holder.lease).catch(() => undefined);
   }
   await wakeLater(engine, holder.lease);
+  return holder.tells;
 }
 
-interface Holder {
-  lease: Lease;
-  /** A former holder may still act, and the ledger does not say so yet. */
+interface Holder extends Turn {
+  /** A former holder may still act, and the ledger does not say so yet: the lease is left for the next to find, who then takes over from us. */
   hazardOpen: boolean;
+  /** With the last write. */
+  givenBack: boolean;
+  /** Whether anything was written that people may have to be told. */
+  tells: boolean;
+  opened: () => Plugins;
 }
 
-async function steps(engine: Engine, holder: Holder, signal: AbortSignal): Promise<void> {
+function holderOf(engine: Engine, lease: Lease, signal: AbortSignal): Holder {
+  return {
+    engine, signal, lease, leftMs: LEASE_MS, hazardOpen: lease.takenOver, givenBack: false, tells: false,
+    opened: () => { throw new Error('plug-ins are opened before the first step'); },
+    get plugins() { return this.opened(); },
+  };
+}
+
+async function steps(holder: Holder): Promise<void> {
   if (holder.hazardOpen) {
-    holder.lease = await noteTakeover(engine, holder.lease);
+    await noteTakeover(holder);
     holder.hazardOpen = false;
   }
-  const opened = await openPlugins(engine, holder.lease);
-  const turn: Turn = { engine, signal, get plugins() { return opened(); }, get lease() { return holder.lease; }, set lease(lease) { holder.lease = lease; } };
-  while (!signal.aborted) {
-    if (turn.lease.rotation.resumeAsked !== null) turn.lease = await startOver(engine, turn.lease);
-    const facts = await gather(turn);
-    if (askedSince(facts, turn.lease)) {
-      turn.lease = await lookAgain(engine, turn.lease);
+  holder.opened = await openPlugins(holder.engine, holder.lease);
+  while (!holder.signal.aborted) {
+    if (holder.lease.rotation.resumeAsked !== null) await startOver(holder);
+    const facts = await gather(holder);
+    if (askedSince(facts, holder.lease)) {
+      await lookAgain(holder);
       continue;
     }
-    const rests = await take(turn, facts, decide(facts));
-    if (rests || isTerminal(turn.lease.rotation.state)) return;
+    const rests = await take(holder, facts, decide(facts));
+    if (rests || isTerminal(holder.lease.rotation.state)) return;
   }
 }
 
 /** The holder before may still be acting: what it sent is unknown, and its longest effect is waited out before a revoke. */
-async function noteTakeover(engine: Engine, lease: Lease): Promise<Lease> {
-  const notes = lease.rotation.notes as Notes;
-  const hazardUntil = new Date(lease.situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
-  return await commit(engine, lease, { notes: { ...notes, hazardUntil } });
+async function noteTakeover(holder: Holder): Promise<void> {
+  const { rotation, situation } = holder.lease;
+  const hazardUntil = new Date(situation.now.getTime() + LONGEST_EFFECT_MS).toISOString();
+  await commit(holder, { notes: { ...(rotation.notes as Notes), hazardUntil } });
 }
 
 /** What does not open (a reference that no longer resolves) fails the step that needs it: to give a rotation up may need none. */
@@ -76,9 +87,9 @@ async function openPlugins(engine: Engine, lease: Lease): Promise<() => Plugins>
 }
 
 /** A person asked that it try again now: nothing is waited out that only backs off. */
-async function startOver(engine: Engine, lease: Lease): Promise<Lease> {
-  const { trouble: _trouble, waited: _waited, ...notes } = lease.rotation.notes as Notes;
-  return await commit(engine, lease, { notes, resumeAnswered: true });
+async function startOver(holder: Holder): Promise<void> {
+  const { trouble: _trouble, waited: _waited, ...notes } = holder.lease.rotation.notes as Notes;
+  await commit(holder, { notes, resumeAnswered: true });
 }
 
 /** A renewed lease can show what a person asked while facts were gathered: then they are gathered again. */
@@ -87,42 +98,41 @@ function askedSince(facts: Facts, { rotation }: Lease): boolean {
 }
 
 /** Carries a decision out. Answers whether the rotation rests now. */
-async function take(turn: Turn, facts: Facts, decision: Decision): Promise<boolean> {
-  const { engine } = turn;
+async function take(holder: Holder, facts: Facts, decision: Decision): Promise<boolean> {
   switch (decision.kind) {
     case 'wait': {
-      turn.lease = await commit(engine, turn.lease, waitChange(turn, facts, decision));
+      await commit(holder, waitChange(holder, facts, decision), true);
       return true;
     }
     case 'write': {
-      turn.lease = await commit(engine, turn.lease, await writeChange(turn, facts, decision));
+      await commit(holder, await writeChange(holder, facts, decision));
       return false;
     }
     case 'effect': {
-      const outcome = await act(turn, facts, decision.effect);
-      const { notes, wakeInMs } = { notes: merged(turn.lease.rotation.notes, outcome.notes), wakeInMs: outcome.restMs ?? 0 };
-      turn.lease = await commit(engine, turn.lease, { ...outcome.change, reason: decision.reason, message: decision.message, notes, wakeInMs });
-      return outcome.restMs !== undefined;
+      const outcome = await act(holder, facts, decision.effect);
+      const { notes, wakeInMs } = { notes: merged(holder.lease.rotation.notes, outcome.notes), wakeInMs: outcome.restMs ?? 0 };
+      const rests = outcome.restMs !== undefined;
+      holder.tells ||= rests; // what could not be done may have told by itself
+      await commit(holder, { ...outcome.change, reason: decision.reason, message: decision.message, notes, wakeInMs }, rests);
+      return rests;
     }
     case 'go':
-      return await go(turn, facts, decision);
+      return await go(holder, facts, decision);
   }
 }
 
-async function go(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' }): Promise<boolean> {
-  const { engine, lease } = turn;
-  const from = lease.rotation.state;
-  const outcome = await engine.ledger.commit(lease, from, await goChange(turn, facts, decision));
+async function go(holder: Holder, facts: Facts, decision: Decision & { kind: 'go' }): Promise<boolean> {
+  const outcome = await write(holder, await goChange(holder, facts, decision), isTerminal(decision.to));
   if (outcome.outcome === 'ok') {
-    turn.lease = outcome.lease;
-    logTransition(engine, facts, decision);
+    logTransition(holder.engine, facts, decision);
     return false;
   }
   if (outcome.outcome === 'asked') {
-    turn.lease = await lookAgain(engine, { ...lease, rotation: outcome.rotation });
+    holder.lease = { ...holder.lease, rotation: outcome.rotation };
+    await lookAgain(holder);
     return false;
   }
-  turn.lease = await commit(engine, turn.lease, { ...contended(outcome), wakeInMs: CONTENDED_MS });
+  await commit(holder, { ...contended(outcome), wakeInMs: CONTENDED_MS }, true);
   return true;
 }
 
@@ -138,14 +148,23 @@ function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>)
 }
 
 /** A write that changes nothing: the ledger's facts as they are now. */
-async function lookAgain(engine: Engine, lease: Lease): Promise<Lease> {
-  return await commit(engine, lease, {});
+async function lookAgain(holder: Holder): Promise<void> {
+  await commit(holder, {});
 }
 
-async function commit(engine: Engine, lease: Lease, change: Change): Promise<Lease> {
-  const outcome = await engine.ledger.commit(lease, lease.rotation.state, change);
+/** The guarded write, which renews the lease too, or gives it back when the rotation rests now. */
+async function write(holder: Holder, change: Change, rests: boolean): Promise<CommitOutcome> {
+  const { engine, lease } = holder;
+  const givesBack = rests && !holder.hazardOpen;
+  holder.tells ||= (change.notices ?? []).some((notice) => notice.channels.length > 0);
+  const outcome = await engine.ledger.commit(lease, lease.rotation.state, { ...change, leaseMs: givesBack ? null : LEASE_MS });
+  if (outcome.outcome === 'ok') Object.assign(holder, { lease: outcome.lease, leftMs: LEASE_MS, givenBack: givesBack });
+  return outcome;
+}
+
+async function commit(holder: Holder, change: Change, rests = false): Promise<void> {
+  const outcome = await write(holder, change, rests);
   if (outcome.outcome !== 'ok') throw new Error(`a write without conditions was answered ${outcome.outcome}`);
-  return outcome.lease;
 }
 
 function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>): Record<string, unknown> {
@@ -153,7 +172,8 @@ function merged(notes: Readonly<Record<string, unknown>>, patch: Partial<Notes>)
 }
 
 /** Something unforeseen: another worker took over (then nothing is written), or a defect or an outage (then it is tried again). */
-async function stumble(engine: Engine, holder: Holder, error: unknown): Promise<void> {
+async function stumble(holder: Holder, error: unknown): Promise<void> {
+  const { engine } = holder;
   const { rotation } = holder.lease;
   const log = engine.log.child({ credential: rotation.credential, rotation: rotation.id });
   if (isLeaseLost(error)) {
@@ -168,21 +188,22 @@ async function stumble(engine: Engine, holder: Holder, error: unknown): Promise<
     const trouble = troubleOf(current.notes, await engine.ledger.now(), error);
     const delay = Math.min(60_000, 1_000 * 2 ** Math.min(6, trouble.count));
     const message = `${describeError(error)}${trouble.count >= TELL_AFTER_ERRORS ? ' It has failed repeatedly.' : ''}`;
-    holder.lease = await commit(engine, { ...holder.lease, rotation: current }, { reason: 'error', message, notes: { ...current.notes, trouble }, wakeInMs: delay });
+    holder.lease = { ...holder.lease, rotation: current };
+    await commit(holder, { reason: 'error', message, notes: { ...current.notes, trouble }, wakeInMs: delay }, true);
   } catch (second) {
     log.warn({ error: describeError(second) }, 'the failure could not be recorded; the sweep finds the rotation again');
   }
 }
 
 /** The queue is only asked to wake it on time; the sweep finds it in any case. */
-async function wakeLater(engine: Engine, { rotation }: Lease): Promise<void> {
-  if (rotation.wakeAt === null) {
-    // Its end decides when the credential is due next.
-    await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
+async function wakeLater(engine: Engine, { rotation, situation }: Lease): Promise<void> {
+  if (rotation.wakeAt !== null) {
+    const delayMs = Math.max(0, rotation.wakeAt.getTime() - situation.now.getTime());
+    await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
     return;
   }
-  const delayMs = Math.max(0, rotation.wakeAt.getTime() - (await engine.ledger.now()).getTime());
-  await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
+  // Its end decides when the credential is due next: of one that is done its last write has told.
+  if (rotation.state !== 'done') await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
 }
 
 function logTransition(engine: Engine, facts: Facts, decision: Decision & { kind: 'go' }): void {

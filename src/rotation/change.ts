@@ -4,6 +4,7 @@ import type { Decision } from '../core/decide.ts';
 import type { Attempt, Facts, Notes, PastAttempt } from '../core/facts.ts';
 import { hazardLeftMs } from '../core/hazard.ts';
 import { attemptName } from '../core/naming.ts';
+import { nextDue } from '../core/policy.ts';
 import type { LedgerWrite } from '../core/transitions/index.ts';
 import type { DebtCause, KeyRecord, KeyState, RotationState } from '../core/vocabulary.ts';
 import { isTerminal } from '../core/vocabulary.ts';
@@ -32,7 +33,13 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
     // A key may have been adopted while the rotation waited without one.
     ...(to === 'preflight' && facts.oldKey === null && facts.currentKeyId !== undefined ? { oldKeyId: facts.currentKeyId } : {}),
     wakeInMs: isTerminal(to) ? null : 0,
+    ...(to === 'done' ? { nextDueAt: dueAfter(facts) } : {}),
   };
+}
+
+/** When the credential is due next, now that its key is new. */
+function dueAfter({ plan, now }: Facts): Date | null {
+  return nextDue(plan.policy, { credential: plan.credential, lastRotatedAt: now, createdAt: now, after: now });
 }
 
 /** Where a person's abort is carried out by going there. */

@@ -6,7 +6,7 @@ import { describeError, KeyturnError } from '../core/errors.ts';
 import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { RevocationDebt } from '../core/vocabulary.ts';
-import type { Change } from '../ports/ledger.ts';
+import type { Change, Rotation } from '../ports/ledger.ts';
 import type { StoreSlot } from '../ports/store.ts';
 import { LONGEST_EFFECT_MS, within, type Engine, type Place } from './engine.ts';
 import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
@@ -17,16 +17,17 @@ const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
 const URGENT_LEASE_MS = seconds(10);
 const ROUNDS = 3;
 
-/** Pays one debt if it is payable and nobody else is at it. `not-ours` when it is not. */
-export async function payDebt(engine: Engine, id: string, signal: AbortSignal): Promise<'paid' | 'postponed' | 'not-ours'> {
+/** Pays one debt if it is payable and nobody else is at it; `of` is the rotation that made it, where that is at hand. `not-ours` when it is not. */
+export async function payDebt(engine: Engine, id: string, signal: AbortSignal, of: Rotation | null = null): Promise<'paid' | 'postponed' | 'not-ours'> {
   const due = await engine.ledger.debt(id);
   if (due === null) return 'not-ours';
   const debt = await engine.ledger.leaseDebt(id, engine.worker, isUnconditional(due.cause) ? URGENT_LEASE_MS : DEBT_LEASE_MS);
   if (debt === null) return 'not-ours';
   const log = engine.log.child({ credential: debt.credential, rotation: debt.rotationId, key: debt.issuerKeyId, debt: debt.id });
   try {
-    const plans = await plansOf(engine, debt);
-    await clearAndCheck(engine, debt, plans, signal);
+    const rotation = of?.id === debt.rotationId ? of : debt.rotationId === null ? null : await engine.ledger.rotation(debt.rotationId);
+    const plans = await plansOf(engine, debt, rotation);
+    await clearAndCheck(engine, { debt, rotation, plans }, signal);
     const outcome = await revokeAt(engine, debt, plans, signal);
     await engine.ledger.settleDebt(debt, engine.worker, outcome, []);
     log.info({ outcome, cause: debt.cause }, 'key revoked');
@@ -41,8 +42,7 @@ export async function payDebt(engine: Engine, id: string, signal: AbortSignal): 
 }
 
 /** The plan of the rotation that made the debt and the credential's plan of today: a store of either may serve the key. */
-async function plansOf(engine: Engine, debt: RevocationDebt): Promise<readonly CredentialPlan[]> {
-  const rotation = debt.rotationId === null ? null : await engine.ledger.rotation(debt.rotationId);
+async function plansOf(engine: Engine, debt: RevocationDebt, rotation: Rotation | null): Promise<readonly CredentialPlan[]> {
   const credential = await engine.ledger.credential(debt.credential);
   return [rotation?.plan, credential?.plan].filter((plan) => plan !== undefined);
 }
@@ -52,11 +52,18 @@ async function placesOf(engine: Engine, plans: readonly CredentialPlan[]): Promi
   return [...new Map(all.map((place) => [place.store.describe, place])).values()];
 }
 
-async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readonly CredentialPlan[], signal: AbortSignal): Promise<void> {
+interface Owed {
+  readonly debt: RevocationDebt;
+  readonly rotation: Rotation | null;
+  readonly plans: readonly CredentialPlan[];
+}
+
+async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, signal: AbortSignal): Promise<void> {
   if (isUnconditional(debt.cause)) return;
   const places = await placesOf(engine, plans);
+  const emptyBefore = placesEmptyBefore(debt, rotation);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const decision = decideDebt(await factsOf(engine, debt, await readPlaces(engine, places, signal)));
+    const decision = decideDebt(await factsOf(engine, debt, emptyBefore, await readPlaces(engine, places, signal)));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
     if (decision.do === 'revoke' && round > 0) return;
     // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
@@ -65,8 +72,7 @@ async function clearAndCheck(engine: Engine, debt: RevocationDebt, plans: readon
   throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
 }
 
-async function factsOf(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[]): Promise<DebtFacts> {
-  const emptyBefore = await placesEmptyBefore(engine, debt);
+async function factsOf(engine: Engine, debt: RevocationDebt, emptyBefore: ReadonlySet<string> | null, reads: readonly ReadPlace[]): Promise<DebtFacts> {
   const keys = await engine.ledger.keysOf(debt.credential);
   const known = new Set(keys.map((k) => k.fingerprint));
   const key = keys.find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
@@ -79,9 +85,8 @@ async function factsOf(engine: Engine, debt: RevocationDebt, reads: readonly Rea
 }
 
 /** Null where emptiness says nothing: the key was never promoted, or no rotation remembers. */
-async function placesEmptyBefore(engine: Engine, debt: RevocationDebt): Promise<ReadonlySet<string> | null> {
+function placesEmptyBefore(debt: RevocationDebt, rotation: Rotation | null): ReadonlySet<string> | null {
   if (debt.rotationId === null || !['superseded', 'rolled_back'].includes(debt.cause)) return null;
-  const rotation = await engine.ledger.rotation(debt.rotationId);
   const { emptyBefore } = (rotation?.notes ?? {}) as Notes;
   const others = rotation?.plan.places.every((place) => emptyBefore?.includes(place.id)) === true;
   return emptyBefore === undefined || others ? null : new Set(emptyBefore);

@@ -37,7 +37,7 @@ export interface Engine {
   readonly worker: string;
 }
 
-/** How long a lease lasts without renewal; it is renewed right before each effect for as long as the effect may take. */
+/** How long a lease lasts without renewal; each write renews it, and each effect right before it for as long as it may take. */
 export const LEASE_MS = 30_000;
 /** Added to an effect's bound when its lease is renewed: the write after it needs time too. */
 export const LEASE_MARGIN_MS = 10_000;
@@ -50,6 +50,8 @@ export interface Turn {
   readonly plugins: Plugins;
   readonly signal: AbortSignal;
   lease: Lease;
+  /** What is left of the lease for reading, milliseconds: what it was granted for, less the bounds of all that was done under it since. */
+  leftMs: number;
 }
 
 /**
@@ -57,8 +59,33 @@ export interface Turn {
  * effect is abandoned at its bound. Throws LEASE_LOST, before anything happened, when another worker took over.
  */
 export async function bounded<T>(turn: Turn, boundMs: number, effect: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  turn.lease = await turn.engine.ledger.renew(turn.lease, Math.max(LEASE_MS, boundMs + LEASE_MARGIN_MS));
-  return await effect(within(turn.engine, boundMs, turn.signal));
+  await renew(turn, leaseFor(boundMs));
+  return await spending(turn, boundMs, effect);
+}
+
+/**
+ * Looks at the outside world, abandoned at its bound. Changes nothing there, so nobody has to be fenced off: the lease is
+ * renewed only when it might not last, by the bounds of all that was done since and not by any clock of this process.
+ */
+export async function looking<T>(turn: Turn, boundMs: number, look: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  if (turn.leftMs < boundMs + LEASE_MARGIN_MS) await renew(turn, boundMs + LEASE_MS);
+  return await spending(turn, boundMs, look);
+}
+
+/** Under the lease as it is: for an effect only right after a write that proved the lease and renewed it for that long (`leaseFor`). */
+export async function spending<T>(turn: Turn, boundMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  turn.leftMs -= boundMs;
+  return await act(within(turn.engine, boundMs, turn.signal));
+}
+
+/** How long a lease must last for an effect of that bound and the write after it, milliseconds. */
+export function leaseFor(boundMs: number): number {
+  return Math.max(LEASE_MS, boundMs + LEASE_MARGIN_MS);
+}
+
+async function renew(turn: Turn, ttlMs: number): Promise<void> {
+  turn.lease = await turn.engine.ledger.renew(turn.lease, ttlMs);
+  turn.leftMs = ttlMs;
 }
 
 /** Aborts with `signal`, and at the latest after `boundMs` milliseconds. */

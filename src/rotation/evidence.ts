@@ -20,6 +20,13 @@ export interface KnownPrints {
   readonly ours: ReadonlySet<Fingerprint>;
 }
 
+/** The prints of a rotation's two keys; the credential's other keys only when a place serves neither, since few ever do. */
+export async function printsFor(engine: Pick<Engine, 'ledger' | 'fingerprint'>, credential: string, reads: readonly ReadPlace[], newKey: KeyRecord | null, oldKey: KeyRecord | null): Promise<KnownPrints> {
+  const prints = knownPrints(newKey, oldKey, []);
+  const others = placeFacts(reads, prints, engine.fingerprint).some((fact) => fact.serving === 'foreign');
+  return others ? knownPrints(newKey, oldKey, await engine.ledger.keysOf(credential)) : prints;
+}
+
 export function knownPrints(newKey: KeyRecord | null, oldKey: KeyRecord | null, keys: readonly KeyRecord[]): KnownPrints {
   const ours = new Set(keys.flatMap((k) => (k.fingerprint === null ? [] : [k.fingerprint])));
   return { newKey: newKey?.fingerprint ?? null, oldKey: oldKey?.fingerprint ?? null, ours };

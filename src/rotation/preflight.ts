@@ -4,14 +4,16 @@ import type { Problem } from '../core/evidence.ts';
 import { adviceLine } from '../core/limit-advice.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Secret } from '../core/secret.ts';
-import type { KeyRecord } from '../core/vocabulary.ts';
+import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
 import type { IssuedKey, Issuer, IssuerAccount, KeyProbe } from '../ports/issuer.ts';
 import { within, type Engine, type Plugins } from './engine.ts';
-import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from './evidence.ts';
+import { findValue, placeFacts, printsFor, readPlaces, type ReadPlace } from './evidence.ts';
 
 export interface ProofRequest {
   readonly plan: CredentialPlan;
   readonly oldKey: KeyRecord | null;
+  /** Of the credential. */
+  readonly openDebts: readonly RevocationDebt[];
   /** Debts of this rotation do not stand in its own way; null outside a rotation. */
   readonly rotationId: string | null;
   /** The old key is gone already: only what the replacement needs is asked. */
@@ -28,8 +30,8 @@ export interface Proof {
 }
 
 export async function prove(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<Proof> {
-  const [debts, issuer, stores] = await Promise.all([
-    debtProblems(engine, request),
+  const debts = debtProblems(request);
+  const [issuer, stores] = await Promise.all([
     askIssuer(engine, plugins, signal, request),
     readStores(engine, plugins, signal, request),
   ]);
@@ -42,8 +44,8 @@ export async function prove(engine: Engine, plugins: Plugins, signal: AbortSigna
   };
 }
 
-async function debtProblems(engine: Engine, { plan, rotationId }: ProofRequest): Promise<readonly Problem[]> {
-  const debts = (await engine.ledger.openDebts({ credential: plan.credential })).filter((d) => d.rotationId === null || d.rotationId !== rotationId);
+function debtProblems({ openDebts, rotationId }: ProofRequest): readonly Problem[] {
+  const debts = openDebts.filter((d) => d.rotationId === null || d.rotationId !== rotationId);
   return debts.slice(0, 1).map((debt) => ({
     code: 'debt_open',
     message: `Key ${debt.issuerKeyId} of this credential should be revoked and is not${debt.lastError === null ? '' : ` (${debt.lastError})`}.`,
@@ -84,12 +86,11 @@ function slotProblems({ account, keys }: IssuerAnswer, { plan, oldKey }: ProofRe
 }
 
 async function readStores(engine: Engine, plugins: Plugins, signal: AbortSignal, request: ProofRequest): Promise<{ reads: readonly ReadPlace[]; empty: readonly string[]; problems: readonly Problem[] }> {
-  const [reads, probes, keys] = await Promise.all([
+  const [reads, probes] = await Promise.all([
     readPlaces(engine, plugins.places, signal),
     Promise.all(plugins.places.map((place) => probeProblems(engine, place.store, signal))),
-    engine.ledger.keysOf(request.plan.credential),
   ]);
-  const prints = knownPrints(null, request.oldKey, keys);
+  const prints = await printsFor(engine, request.plan.credential, reads, null, request.oldKey);
   const facts = placeFacts(reads, prints, engine.fingerprint);
   const problems = facts.flatMap((fact, index): Problem[] => {
     // What probing found is why it cannot be read: once is enough.

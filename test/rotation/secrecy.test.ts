@@ -105,7 +105,7 @@ async function dumpLedger({ databaseUrl, dataDir }: RunningRuntime): Promise<str
 async function dumpRedis(url: string): Promise<string> {
   const redis = new Redis(url);
   const keys = await redis.keys('*');
-  const dumps = await Promise.all(keys.map(async (key) => `${key} ${(await redis.dumpBuffer(key)).toString('latin1')} ${JSON.stringify(await redis.hgetall(key).catch(() => ''))}`));
+  const dumps = await Promise.all(keys.map(async (key) => `${key} ${(await redis.dumpBuffer(key))?.toString('latin1') ?? 'gone meanwhile'} ${JSON.stringify(await redis.hgetall(key).catch(() => ''))}`));
   redis.disconnect();
   return dumps.join('\n');
 }

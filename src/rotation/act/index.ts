@@ -28,11 +28,11 @@ const UNPAID_REST_MS = 1_000;
 
 /** Pays this rotation's debts here and now rather than in a job of their own; what cannot be paid stays with that job. */
 async function payOwnDebts(turn: Turn, facts: Facts): Promise<Outcome> {
-  const { ledger } = turn.engine;
-  const debts = (await ledger.openDebts({ credential: facts.rotation.credential })).filter((debt) => debt.rotationId === facts.rotation.id);
+  const { rotation, situation } = turn.lease;
+  const debts = situation.openDebts.filter((debt) => debt.rotationId === facts.rotation.id);
   let paid = 0;
   for (const debt of debts) {
-    if ((await payDebt(turn.engine, debt.id, turn.signal)) === 'paid') paid += 1;
+    if ((await payDebt(turn.engine, debt.id, turn.signal, rotation)) === 'paid') paid += 1;
   }
   return paid === debts.length ? succeeded() : { ...succeeded(), restMs: UNPAID_REST_MS };
 }

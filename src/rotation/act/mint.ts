@@ -4,7 +4,7 @@ import type { Attempt, Facts } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
 import type { NewKey } from '../../ports/ledger.ts';
-import { bounded, type Turn } from '../engine.ts';
+import { bounded, leaseFor, looking, spending, type Turn } from '../engine.ts';
 import { placeOfRecord } from '../evidence.ts';
 import { failed, succeeded, troubleOf, type Outcome } from './outcome.ts';
 
@@ -36,7 +36,7 @@ export async function mint(turn: Turn, facts: Facts): Promise<Outcome> {
 /** Removes what an earlier attempt of ours left staged; the location lock keeps others out meanwhile. */
 async function clearStale(turn: Turn, attempt: Attempt): Promise<void> {
   const { store } = placeOfRecord(turn.plugins.places);
-  const view = await bounded(turn, store.callTimeoutMs, (signal) => store.read(signal));
+  const view = await looking(turn, store.callTimeoutMs, (signal) => store.read(signal));
   const stale = view.slots.some((s) => s.role === 'staged' && s.attempt !== null && s.attempt !== attempt.name);
   if (!stale) return;
   await bounded(turn, store.callTimeoutMs, (signal) =>
@@ -44,12 +44,14 @@ async function clearStale(turn: Turn, attempt: Attempt): Promise<void> {
   );
 }
 
+/** Also renews the lease for as long as the create may take: it is sent right after. */
 async function writeIntent(turn: Turn, facts: Facts, attempt: Attempt): Promise<Attempt> {
   const { ledger } = turn.engine;
+  const leaseMs = leaseFor(turn.plugins.issuer.capabilities.callTimeoutMs);
   const sent: Attempt = { ...attempt, sentAt: (await ledger.now()).toISOString(), outcome: null, refusal: null };
-  const written = await ledger.commit(turn.lease, 'creating', { notes: { ...facts.notes, attempt: sent } });
+  const written = await ledger.commit(turn.lease, 'creating', { notes: { ...facts.notes, attempt: sent }, leaseMs });
   if (written.outcome !== 'ok') throw new Error('an intent carries nothing that could be refused');
-  turn.lease = written.lease;
+  Object.assign(turn, { lease: written.lease, leftMs: leaseMs });
   await ledger.sync();
   return sent;
 }
@@ -57,7 +59,7 @@ async function writeIntent(turn: Turn, facts: Facts, attempt: Attempt): Promise<
 async function create(turn: Turn, facts: Facts, attempt: Attempt): Promise<{ key: IssuedKey; value: Secret }> {
   const { issuer } = turn.plugins;
   const { scopes, space } = facts.plan;
-  return await bounded(turn, issuer.capabilities.callTimeoutMs, (signal) => issuer.create({ name: attempt.name, scopes, space }, signal));
+  return await spending(turn, issuer.capabilities.callTimeoutMs, (signal) => issuer.create({ name: attempt.name, scopes, space }, signal));
 }
 
 /** Refused when surely nothing came to exist; otherwise lost, and to be looked for, never sent again blind. */

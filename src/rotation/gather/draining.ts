@@ -2,7 +2,7 @@ import { describeError } from '../../core/errors.ts';
 import type { Facts, Notes } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
-import { bounded, type Turn } from '../engine.ts';
+import { looking, type Turn } from '../engine.ts';
 import { findValue } from '../evidence.ts';
 import type { Gatherer } from './gatherer.ts';
 import { gatherPlaces, wayBack } from './serving.ts';
@@ -51,8 +51,8 @@ async function observe(turn: Turn, base: Facts, value: Secret | null): Promise<O
   const { issuer } = turn.plugins;
   const { callTimeoutMs } = issuer.capabilities;
   try {
-    if (value !== null) await bounded(turn, callTimeoutMs, (signal) => issuer.probe(value, signal));
-    const keys = await bounded(turn, callTimeoutMs * 3, (signal) => issuer.list(signal));
+    if (value !== null) await looking(turn, callTimeoutMs, (signal) => issuer.probe(value, signal));
+    const keys = await looking(turn, callTimeoutMs * 3, (signal) => issuer.list(signal));
     const find = (id: string | undefined): IssuedKey | undefined => keys.find((key) => key.id === id);
     const watermark = find(base.newKey?.issuerKeyId)?.lastUsedAt ?? null;
     const oldLastUsed = find(base.oldKey?.issuerKeyId)?.lastUsedAt ?? null;

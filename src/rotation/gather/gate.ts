@@ -5,11 +5,10 @@ import type { Gatherer } from './gatherer.ts';
 /** May it begin now: pauses and the maintenance window. */
 export const gatherGate: Gatherer = async (turn, base) => {
   if (base.rotation.path === 'emergency') return { everyKey: await turn.engine.ledger.keysOf(base.rotation.credential) };
-  const record = await turn.engine.ledger.credential(base.rotation.credential);
   const pause = pauseFor(await turn.engine.ledger.pauses(), base.rotation.credential, base.plan.issuer.name);
   const window = base.plan.policy.window === null ? null : windowState(base.plan.policy.window, base.now);
   return {
-    currentKeyId: record?.currentKeyId ?? null,
+    currentKeyId: turn.lease.situation.currentKeyId,
     gate: {
       pausedBy: pause === null ? null : `${pause.actor.who} (${pause.actor.why})`,
       windowOpensInMs: window === null || window.open ? null : window.opensAt.getTime() - base.now.getTime(),

@@ -2,7 +2,7 @@ import { describeError } from '../../core/errors.ts';
 import type { Attempt, Facts, NamedResult } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { IssuedKey } from '../../ports/issuer.ts';
-import { bounded, type Turn } from '../engine.ts';
+import { looking, type Turn } from '../engine.ts';
 import { placeOfRecord } from '../evidence.ts';
 import type { Gatherer } from './gatherer.ts';
 
@@ -17,7 +17,7 @@ function lookUntil(turn: Turn, attempt: Attempt): Date {
 async function stagedValue(turn: Turn, attempt: string): Promise<{ value: Secret | null; error: string | null }> {
   const { store } = placeOfRecord(turn.plugins.places);
   try {
-    const view = await bounded(turn, store.callTimeoutMs, (signal) => store.read(signal));
+    const view = await looking(turn, store.callTimeoutMs, (signal) => store.read(signal));
     return { value: view.slots.find((s) => s.role === 'staged' && s.attempt === attempt)?.value ?? null, error: null };
   } catch (error) {
     return { value: null, error: describeError(error) };
@@ -27,7 +27,7 @@ async function stagedValue(turn: Turn, attempt: string): Promise<{ value: Secret
 async function listNow(turn: Turn): Promise<{ keys: readonly IssuedKey[] | null; error: string }> {
   const { issuer } = turn.plugins;
   try {
-    return { keys: await bounded(turn, issuer.capabilities.callTimeoutMs * 3, (signal) => issuer.list(signal)), error: '' };
+    return { keys: await looking(turn, issuer.capabilities.callTimeoutMs * 3, (signal) => issuer.list(signal)), error: '' };
   } catch (error) {
     return { keys: null, error: describeError(error) };
   }
@@ -96,7 +96,7 @@ async function runKeyChecks(turn: Turn, base: Facts, value: Secret): Promise<rea
   const results: NamedResult[] = [];
   for (const check of turn.plugins.keyChecks) {
     const bound = turn.plugins.issuer.capabilities.callTimeoutMs * 4;
-    const { ok, detail } = await bounded(turn, bound, (signal) => check.run(subject, value, signal));
+    const { ok, detail } = await looking(turn, bound, (signal) => check.run(subject, value, signal));
     results.push({ name: check.name, ok, detail });
   }
   return results;

@@ -7,9 +7,9 @@ export const gatherPreflight: Gatherer = async (turn, base) => {
   const report = await prove(turn.engine, turn.plugins, turn.signal, {
     plan: base.plan,
     oldKey: revokedFirst ? null : base.oldKey,
+    openDebts: turn.lease.situation.openDebts,
     rotationId: base.rotation.id,
     forwardOnly: revokedFirst,
   });
-  const record = await turn.engine.ledger.credential(base.rotation.credential);
-  return { currentKeyId: record?.currentKeyId ?? null, preflight: { problems: report.problems, slots: report.slots, empty: report.empty }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
+  return { currentKeyId: turn.lease.situation.currentKeyId, preflight: { problems: report.problems, slots: report.slots, empty: report.empty }, ...(revokedFirst ? {} : { oldKeyAlive: report.oldKeyAlive }) };
 };

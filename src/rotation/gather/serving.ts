@@ -1,16 +1,15 @@
 import { describeError, isLeaseLost } from '../../core/errors.ts';
 import type { Facts, NamedResult, PlaceFact } from '../../core/facts.ts';
-import { bounded, type Turn } from '../engine.ts';
-import { findValue, knownPrints, placeFacts, readPlaces, type ReadPlace } from '../evidence.ts';
+import { looking, type Turn } from '../engine.ts';
+import { findValue, placeFacts, printsFor, readPlaces, type ReadPlace } from '../evidence.ts';
 import type { Gatherer } from './gatherer.ts';
 
 /** What every place of the rotation holds and serves right now. */
 export async function gatherPlaces(turn: Turn, base: Pick<Facts, 'rotation' | 'newKey' | 'oldKey' | 'notes'>): Promise<{ reads: readonly ReadPlace[]; places: readonly PlaceFact[] }> {
   const { engine, plugins } = turn;
-  const keys = await engine.ledger.keysOf(base.rotation.credential);
   const longest = Math.max(...plugins.places.map((p) => p.store.callTimeoutMs));
-  const reads = await bounded(turn, longest, (signal) => readPlaces(engine, plugins.places, signal));
-  const facts = placeFacts(reads, knownPrints(base.newKey, base.oldKey, keys), engine.fingerprint);
+  const reads = await looking(turn, longest, (signal) => readPlaces(engine, plugins.places, signal));
+  const facts = placeFacts(reads, await printsFor(engine, base.rotation.credential, reads, base.newKey, base.oldKey), engine.fingerprint);
   return { reads, places: facts.map((fact) => orMissing(fact, base)) };
 }
 
@@ -27,7 +26,7 @@ export async function oldKeyAlive(turn: Turn, base: Pick<Facts, 'oldKey'>): Prom
   if (oldKey === null) return false;
   if (oldKey.state === 'revoked' || oldKey.state === 'lost') return false;
   try {
-    const keys = await bounded(turn, issuer.capabilities.callTimeoutMs * 3, (signal) => issuer.list(signal));
+    const keys = await looking(turn, issuer.capabilities.callTimeoutMs * 3, (signal) => issuer.list(signal));
     return keys.some((key) => key.id === oldKey.issuerKeyId && key.live);
   } catch {
     return null;
@@ -69,7 +68,7 @@ async function checkApplications(turn: Turn, base: Facts): Promise<readonly Name
   const results: NamedResult[] = [];
   for (const check of turn.plugins.applicationChecks) {
     try {
-      const { ok, detail } = await bounded(turn, base.plan.policy.deadlines.confirmMs, (signal) => check.run(subject, signal));
+      const { ok, detail } = await looking(turn, base.plan.policy.deadlines.confirmMs, (signal) => check.run(subject, signal));
       results.push({ name: check.name, ok, detail });
     } catch (error) {
       // Stopped, or no longer ours: that says nothing of the application.

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { KEY_STATES, ROTATION_STATES, type DebtCause } from '../../../src/core/vocabulary.ts';
 import type { Change, NewDebt, NewKey } from '../../../src/ports/ledger.ts';
 import { ACTOR, keyOf, noticeOf } from '../fixtures.ts';
-import type { Side } from './side.ts';
+import { BEGINNING, type Side } from './side.ts';
 
 export const CREDENTIALS = ['a', 'b', 'c'] as const;
 export const ISSUERS = ['hm', 'aws'] as const;
@@ -57,6 +57,7 @@ const plain: fc.Arbitrary<Change> = fc.record(
     abortAnswered: fc.boolean(),
     resumeAnswered: fc.boolean(),
     leaseMs: fc.option(span),
+    nextDueAt: fc.option(span.map((ms) => new Date(BEGINNING + ms))),
   },
   { requiredKeys: [] },
 );

@@ -1,5 +1,6 @@
 import { KeyturnError } from '../../../src/core/errors.ts';
 import { isTerminal, type RotationState } from '../../../src/core/vocabulary.ts';
+import { canonical } from '../../../src/ledger/chain.ts';
 import type { Change, Lease } from '../../../src/ports/ledger.ts';
 import { appendAudit } from './audit.ts';
 import { insertDebt } from './debts.ts';
@@ -10,7 +11,7 @@ import { releaseSlot, reserve, unlockLocations, type Refusal } from './reservati
 import { maybe, toRotation } from './rows.ts';
 import { situationOf } from './situation.ts';
 import type { State } from './state.ts';
-import { NO_LEASE, type RotationRow } from './tables.ts';
+import { NO_LEASE, type CredentialRow, type RotationRow } from './tables.ts';
 import { recordTransition } from './transitions.ts';
 import { insertWatch } from './watches.ts';
 
@@ -120,5 +121,11 @@ function letGo(state: State, rotation: RotationRow, change: Change): void {
   if (over || change.unlockLocations === true) unlockLocations(state, rotation.id);
   if (over || change.releaseSlot === true) releaseSlot(state, rotation.id);
   const credential = rotation.state === 'done' ? state.credentials.get(rotation.credential) : undefined;
-  if (credential !== undefined) state.credentials.put({ ...credential, lastRotatedAt: state.now(), dueAt: -Infinity });
+  if (credential !== undefined) state.credentials.put({ ...credential, lastRotatedAt: state.now(), dueAt: dueNext(credential, rotation, change) });
+}
+
+/** For the next sweep to say, where nobody said or the plan is another one by now. */
+function dueNext(credential: CredentialRow, { plan }: RotationRow, { nextDueAt }: Change): number {
+  if (nextDueAt === undefined || canonical(credential.plan) !== canonical(plan)) return -Infinity;
+  return nextDueAt?.getTime() ?? Infinity;
 }

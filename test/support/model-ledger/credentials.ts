@@ -13,7 +13,10 @@ export function credentialMethods(state: State) {
       const row = state.credentials.get(name);
       return row === undefined ? null : toCredential(row);
     },
-    credentials: () => inOrder(state.credentials.all(), () => 0, (row) => row.name).map(toCredential),
+    credentials: (only?: readonly string[]) => {
+      const chosen = state.credentials.all().filter(({ name }) => only === undefined || only.includes(name));
+      return inOrder(chosen, () => 0, (row) => row.name).map(toCredential);
+    },
     setDue: (name: string, dueAt: Date | null) => {
       const row = state.credentials.get(name);
       if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });

@@ -15,6 +15,7 @@ export function keyMethods(state: State) {
       const row = state.keys.get(id);
       return row === undefined ? null : toKey(row);
     },
+    keys: (ids: readonly string[]) => ids.flatMap((id) => state.keys.get(id) ?? []).map(toKey),
     keysOf: (credential: string) => listed(state.by.keysOfCredential.of(credential)),
     keysOfIssuer: (issuer: string) => listed(state.by.keysOfIssuer.of(issuer)),
     adopt: (key: NewKey, actor: Actor, detail: Json) => toKey(adopt(state, key, actor, detail)),
