@@ -104,7 +104,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
 
 /** Methods that only read, or that ask in their own statement (the test before). */
 const READS = [
-  'kind', 'credential', 'dueCredentials', 'key', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
+  'kind', 'credential', 'dueCredentials', 'key', 'keys', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
   'payableDebts', 'auditHead', 'auditEvents', 'deliverable', 'deliveries', 'daily', 'sync', 'close', 'ping', 'lease', 'renew', 'commit',
 ];
 
