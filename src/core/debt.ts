@@ -13,6 +13,8 @@ export interface DebtFacts {
   readonly proven: boolean;
   /** The ledger says that it is some credential's current key and no emergency condemned it. */
   readonly currentInLedger: boolean;
+  /** Of a rolled back key that applications may have read: until they had time to read the old one; endless while a store is being put right. */
+  readonly overlapLeftMs: number;
   readonly places: readonly { readonly describe: string; readonly exposure: Exposure; readonly detail: string }[];
 }
 
@@ -27,6 +29,7 @@ export function decideDebt(facts: DebtFacts): DebtDecision {
   if (isUnconditional(facts.cause)) return { do: 'revoke' };
   if (!facts.proven) return refuse('no call has ever proved that this key id is the stored value; an unproved binding is never revoked automatically');
   if (facts.currentInLedger) return refuse('the ledger says that it is the current key');
+  if (facts.overlapLeftMs > 0) return refuse('a store served it until a short while ago; it lives for the overlap');
   const serving = facts.places.find((p) => p.exposure === 'current');
   if (serving !== undefined) return refuse(`${serving.describe} serves it as current`);
   const silent = facts.places.find((p) => p.exposure === 'unreadable');

@@ -10,8 +10,8 @@ import { goChange, waitChange, writeChange } from './change.ts';
 import { LEASE_MS, LONGEST_EFFECT_MS, type Engine, type Plugins, type Turn } from './engine.ts';
 import { gather } from './gather/index.ts';
 
-/** Waits shorter than this are not worth giving the lease back for. */
-const CONTENDED_MS = 2_000;
+/** What others hold is looked at again after `FIRST`, then ever more rarely: it may be held for hours, and each look asks the issuer. */
+const [FIRST_CONTENDED_MS, LAST_CONTENDED_MS] = [2_000, 60_000];
 const TELL_AFTER_ERRORS = 5;
 
 /**
@@ -132,11 +132,19 @@ async function go(holder: Holder, facts: Facts, decision: Decision & { kind: 'go
     await lookAgain(holder);
     return false;
   }
-  await commit(holder, { ...contended(outcome), wakeInMs: CONTENDED_MS }, true);
+  await commit(holder, contendedChange(facts, outcome), true);
   return true;
 }
 
-function contended(outcome: Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>): Change {
+function contendedChange({ notes }: Facts, outcome: Contended): Change {
+  const { reason, message } = contended(outcome);
+  const times = notes.waited?.reason === reason ? notes.waited.times + 1 : 1;
+  return { reason, message, notes: { ...notes, waited: { reason, times } }, wakeInMs: Math.min(LAST_CONTENDED_MS, FIRST_CONTENDED_MS * 2 ** Math.min(10, times - 1)) };
+}
+
+type Contended = Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>;
+
+function contended(outcome: Contended): { readonly reason: string; readonly message: string } {
   switch (outcome.outcome) {
     case 'locked':
       return { reason: 'location_locked', message: `Rotation ${outcome.holder} is writing to ${outcome.location}; waiting for it.` };

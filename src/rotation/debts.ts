@@ -63,7 +63,7 @@ async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, si
   const places = await placesOf(engine, plans);
   const emptyBefore = placesEmptyBefore(debt, rotation);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const decision = decideDebt(await factsOf(engine, debt, emptyBefore, await readPlaces(engine, places, signal)));
+    const decision = decideDebt(await factsOf(engine, { debt, rotation, plans }, emptyBefore, await readPlaces(engine, places, signal)));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
     if (decision.do === 'revoke' && round > 0) return;
     // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
@@ -72,7 +72,7 @@ async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, si
   throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
 }
 
-async function factsOf(engine: Engine, debt: RevocationDebt, emptyBefore: ReadonlySet<string> | null, reads: readonly ReadPlace[]): Promise<DebtFacts> {
+async function factsOf(engine: Engine, { debt, rotation }: Owed, emptyBefore: ReadonlySet<string> | null, reads: readonly ReadPlace[]): Promise<DebtFacts> {
   const keys = await engine.ledger.keysOf(debt.credential);
   const known = new Set(keys.map((k) => k.fingerprint));
   const key = keys.find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
@@ -80,8 +80,15 @@ async function factsOf(engine: Engine, debt: RevocationDebt, emptyBefore: Readon
     cause: debt.cause,
     proven: key?.proven ?? true,
     currentInLedger: key?.state === 'current',
+    overlapLeftMs: debt.cause === 'rolled_back' && rotation !== null ? overlapLeft(rotation, await engine.ledger.now()) : 0,
     places: reads.map((read) => ({ describe: read.place.store.describe, exposure: isMissing(read, debt, emptyBefore) ? 'missing' : isUnknown(engine, debt, read, known) ? 'unknown' : exposure(engine, debt, read), detail: read.error })),
   };
+}
+
+function overlapLeft({ notes, plan }: Rotation, now: Date): number {
+  const { drifted, restoredAt } = notes as Notes;
+  if (drifted === true) return Number.POSITIVE_INFINITY;
+  return restoredAt === undefined ? 0 : Date.parse(restoredAt) + plan.policy.overlapMs - now.getTime();
 }
 
 /** Null where emptiness says nothing: the key was never promoted, or no rotation remembers. */

@@ -7,6 +7,7 @@ const facts: fc.Arbitrary<DebtFacts> = fc.record({
   cause: fc.constantFrom('superseded', 'replaced', 'aborted', 'rolled_back', 'orphan', 'emergency'),
   proven: fc.boolean(),
   currentInLedger: fc.boolean(),
+  overlapLeftMs: fc.constantFrom(0, 0, 1, Number.POSITIVE_INFINITY),
   places: fc.array(fc.record({ describe: fc.constantFrom('here', 'there'), exposure: fc.constantFrom(...EXPOSURES), detail: fc.constant('') }), { maxLength: 4 }),
 });
 const conditional = facts.filter((f) => f.cause !== 'emergency' && f.cause !== 'replaced');
@@ -22,6 +23,10 @@ describe('whether a key may be revoked now', () => {
 
   test('an unproved binding, or the current key, is never revoked', () => {
     fc.assert(fc.property(conditional, (f) => (f.proven && !f.currentInLedger) || decideDebt(f).do === 'refuse'));
+  });
+
+  test('a key that applications may have read just now is not revoked before the overlap is over', () => {
+    fc.assert(fc.property(conditional, (f) => f.overlapLeftMs === 0 || decideDebt(f).do === 'refuse'));
   });
 
   test('copies are retired only where nothing serves it as current and every place could be read', () => {
