@@ -163,7 +163,7 @@ async function settle(batch: Batch, debt: RevocationDebt, worker: string, outcom
     ), killed as (
       update keyturn.keys set state = 'revoked', revoked_at = ${AT_NOW} from settled where issuer = ${issuer} and issuer_key_id = ${issuerKeyId} returning id, credential
     ), unbound as (
-      update keyturn.credentials c set current_key_id = null from killed where c.name = killed.credential and c.current_key_id = killed.id
+      update keyturn.credentials c set current_key_id = null, due_at = '-infinity' from killed where c.name = killed.credential and c.current_key_id = killed.id
     ), woken as (
       update keyturn.rotations set wake_at = ${AT_NOW} from settled where id = ${rotationId} and finished_at is null
     ), logged as (

@@ -96,7 +96,7 @@ export function upsertKeyStatement(key: NewKey, newOf: string | null): Statement
 
 /**
  * Applies key states of a change and keeps `credentials.current_key_id` with them: a key that becomes current has the last
- * word over one that stops being it.
+ * word over one that stops being it. A credential that is left without a key is due at once.
  */
 export function keyStateStatements(states: NonNullable<Change['keyStates']>): readonly Statement[] {
   if (states.length === 0) return [];
@@ -110,7 +110,7 @@ export function keyStateStatements(states: NonNullable<Change['keyStates']>): re
       select credential, (array_agg(id order by n desc) filter (where state = 'current'))[1] as current, array_agg(id) filter (where dead) as dead
       from changed group by credential
     ), followed as (
-      update keyturn.credentials c set current_key_id = b.current from bound b
+      update keyturn.credentials c set current_key_id = b.current, due_at = case when b.current is null then '-infinity' else c.due_at end from bound b
       where c.name = b.credential and (b.current is not null or c.current_key_id = any(b.dead))
     )
     select keyturn.refuse(json_build_object('outcome', 'no-key', 'keyId', id, 'state', state)::text)
@@ -152,7 +152,7 @@ async function bindCurrent(tx: Tx, credential: string, keyId: string): Promise<v
 
 async function unbindCurrent(tx: Tx, keyId: string): Promise<void> {
   const holder = tx.selectFrom('keys').select('credential').where('id', '=', keyId);
-  const query = tx.updateTable('credentials').set({ current_key_id: null }).where('name', '=', holder);
+  const query = tx.updateTable('credentials').set({ current_key_id: null, due_at: sql<Date>`'-infinity'` }).where('name', '=', holder);
   await query.where('current_key_id', '=', keyId).execute();
 }
 

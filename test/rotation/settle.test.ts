@@ -11,7 +11,7 @@ import { advance } from '../../src/rotation/advance.ts';
 import { settleDisorder } from '../../src/rotation/disorders/index.ts';
 import { motoAvailable } from '../support/moto.ts';
 import { ACTOR, eventually, mintedFor, openRig, readEnv, startSurroundings, type Rig, type Surroundings } from '../support/rig.ts';
-import { advanceClock, openOn, RUNTIMES } from '../support/runtimes.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
 import { interrupted } from '../support/stepping.ts';
 
 const sha256 = (value: string | null | undefined): string => createHash('sha256').update(value ?? '').digest('hex');
@@ -184,14 +184,9 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('doctor, and what it settles, o
     expect(await settleAll(orphan.id)).toEqual(['settled: it is revoked']);
   });
 
-  /** Moves the ledger's clock; where only one process may open it, the worker makes way for that. */
   async function elapse(ms: number): Promise<void> {
-    if (runtime.name === 'embedded') await app.close(1_000);
-    const other = await openOn(rig.running);
-    await advanceClock(other.pool, ms);
-    await other.close();
-    if (runtime.name !== 'embedded') return;
-    app = await rig.another();
+    await rig.pass(ms);
+    app = rig.app;
     ({ ledger } = app.context);
   }
 

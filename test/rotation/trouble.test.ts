@@ -67,6 +67,8 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('trouble on $name', (runtime) =
     await eventually(async () => (await readSecret(around.aws, rig.secretId('torn-api'))) === before, () => 'the first store to serve the old key again');
     expect(await liveOf('torn-api')).toHaveLength(2);
     away.back();
+    await eventually(async () => (await rig.app.operations.rotations({ credential: 'torn-api', limit: 1 }))[0]?.reason === 'settling', () => 'what was sent before to be waited out');
+    await rig.pass(60_000);
     await rig.reached('torn-api', 'rolled_back');
     expect(readEnv(rig.envFile('torn-api'))).toEqual({ HYPERMEMORY_API_KEY: before });
     expect((await liveOf('torn-api')).map((key) => key.sha256)).toEqual([sha256(before)]);

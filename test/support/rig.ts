@@ -20,6 +20,8 @@ import { createLogger } from '../../src/log/index.ts';
 import { startSandbox, type RunningSandbox } from '../../src/sandbox/index.ts';
 import { startMoto, type Moto } from './moto.ts';
 import type { RunningRuntime, Runtime } from './runtimes.ts';
+import { advanceClock } from './clock.ts';
+import { openOn } from './open.ts';
 
 const ADMIN_VARIABLE = 'KEYTURN_TEST_ADMIN_KEY';
 const SLACK_VARIABLE = 'KEYTURN_TEST_SLACK_TOKEN';
@@ -102,6 +104,8 @@ export interface Rig {
   reached(credential: string, ...states: readonly string[]): Promise<RotationSummary>;
   /** One more worker on the same services, with a name and connections of its own. */
   another(): Promise<App>;
+  /** Moves the ledger's clock; where only one process may open it, the worker makes way for that, and `app` is a new one. */
+  pass(ms: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -128,9 +132,16 @@ export async function openRig(runtime: Runtime, around: Surroundings, options: R
   };
   const envFile = (credential: string): string => join(directory, 'app', `${credential}.env`);
   options.before?.(envFile);
-  const app = await start();
+  let app = await start();
+  const pass = async (ms: number): Promise<void> => {
+    if (runtime.name === 'embedded') await app.close(5_000);
+    const other = await openOn(running);
+    await advanceClock(other.pool, ms);
+    await other.close();
+    if (runtime.name === 'embedded') app = await start();
+  };
   return {
-    app, directory, running, lines, listeners, envFile, secretId: (credential) => options.credentials[credential]?.secretId ?? `${directory.split('-').pop()}/${credential}`,
+    get app() { return app; }, pass, directory, running, lines, listeners, envFile, secretId: (credential) => options.credentials[credential]?.secretId ?? `${directory.split('-').pop()}/${credential}`,
     rotate: (credential, until) => rotate(app, credential, until),
     reached: (credential, ...states) => reached(app, credential, states),
     another: start,

@@ -49,8 +49,9 @@ export function upsertKey(state: State, key: NewKey): KeyRow {
   });
 }
 
-/** Applies key states of a change and keeps the credentials' current keys with them. */
+/** Applies key states of a change and keeps the credentials' current keys with them; a credential that is left without one is due at once. */
 export function setKeyStates(state: State, states: NonNullable<Change['keyStates']>): void {
+  const before = new Map(states.flatMap(({ keyId }) => state.credentials.get(state.keys.get(keyId)?.credential ?? '') ?? []).map((row) => [row.name, row.dueAt]));
   for (const { keyId, state: to, proven } of states) {
     const row = state.keys.get(keyId);
     if (row === undefined) throw new KeyturnError('INTERNAL', `There is no key ${keyId} whose state could become ${to}.`, { effect: 'none' });
@@ -59,9 +60,13 @@ export function setKeyStates(state: State, states: NonNullable<Change['keyStates
     else state.keys.put({ ...known, state: to });
     if (to === 'current') bindCurrent(state, row.credential, keyId);
   }
+  for (const [name, dueAt] of before) {
+    const row = state.credentials.get(name);
+    if (row !== undefined && row.currentKeyId !== null) state.credentials.put({ ...row, dueAt });
+  }
 }
 
-export function bindCurrent(state: State, credential: string, keyId: string | null): void {
+export function bindCurrent(state: State, credential: string, keyId: string): void {
   const row = state.credentials.get(credential);
   if (row !== undefined) state.credentials.put({ ...row, currentKeyId: keyId });
 }
@@ -69,7 +74,8 @@ export function bindCurrent(state: State, credential: string, keyId: string | nu
 /** The key is dead from now on, and no longer anybody's current one. */
 function bury(state: State, key: KeyRow, to: 'revoked' | 'lost'): void {
   state.keys.put({ ...key, state: to, revokedAt: state.now() });
-  if (state.credentials.get(key.credential)?.currentKeyId === key.id) bindCurrent(state, key.credential, null);
+  const row = state.credentials.get(key.credential);
+  if (row?.currentKeyId === key.id) state.credentials.put({ ...row, currentKeyId: null, dueAt: -Infinity });
 }
 
 /** Records that a key is dead at its issuer; answers its id when the ledger knows it. */
