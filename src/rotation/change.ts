@@ -30,8 +30,8 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
     debts: own.debts,
     watches: to === 'aborting' ? watchAttempt(facts) : [],
     ...(to === 'creating' ? { newKeyId: null } : {}),
-    // A key may have been adopted while the rotation waited without one.
-    ...(to === 'preflight' && facts.oldKey === null && facts.currentKeyId !== undefined ? { oldKeyId: facts.currentKeyId } : {}),
+    // A key may have been adopted while the rotation waited without one, or whoever asked for it did not know of the last rotation.
+    ...(to === 'preflight' && facts.currentKeyId != null && facts.currentKeyId !== facts.oldKey?.id ? { oldKeyId: facts.currentKeyId } : {}),
     wakeInMs: isTerminal(to) ? null : 0,
     ...(to === 'done' ? { nextDueAt: dueAfter(facts) } : {}),
   };

@@ -37,4 +37,14 @@ export const REGRESSIONS: readonly Route[] = [
   } },
   // Found at seed 20261125, run 775: a promotion showed after the new key was condemned; putting the old one back did not begin the overlap anew.
   change('a promotion that shows long after its rotation turned back begins the overlap anew', { deadlineMs: seconds(4), overlapMs: minutes(5) }, { faults: faults('store.promote', 'lands-late', 0, 1, seconds(200)) }),
+  // Found at seed 20261124, run 4905: a sweep that slept for an hour asked for a rotation of a key that had been replaced meanwhile.
+  { name: 'a rotation that was asked for from memory replaces the current key, not the one of then', scenario: {
+    ...BASE, seed: 1_364_204_549, workers: 2, paces: [0.8, 0.8, 0.8], horizonMs: hours(2), issuer: { ...BASE.issuer, limit: 7, lastUse: false, declaredLagMs: 0 },
+    credentials: [
+      { ...PLAIN, begins: 'people', overlapMs: minutes(40), places: ['labels', 'labels', 'labels'], rereadMs: minutes(20) },
+      { ...PLAIN, begins: 'people', overlapMs: minutes(40), places: ['labels'], rereadMs: minutes(20) },
+      { ...PLAIN, begins: 'people', places: ['labels'], useMs: minutes(7) },
+    ],
+    wishes: [], crashes: [{ step: 147, side: 'before', does: 'freeze', ms: 3_319_327 }], stale: [{ nth: 0, ms: 1_842 }], weather: { calls: 'store', percent: 20 },
+  } },
 ];
