@@ -14,6 +14,8 @@ export interface Run {
   readonly runtime: RuntimeName;
   readonly kills: number;
   readonly seed: number;
+  /** Leaves everything of the run for people to look at, also when nothing was broken. */
+  readonly keep: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -39,7 +41,7 @@ export async function runOne(run: Run): Promise<Report> {
   const began = Date.now();
   const dice = diceOf(run.seed);
   const stage = await setStage(run.runtime);
-  let broken = true;
+  let keep = true;
   try {
     for (const seat of stage.seats) seat.start();
     await firstKeys(stage, dice);
@@ -49,10 +51,10 @@ export async function runOne(run: Run): Promise<Report> {
     run.say(`${run.runtime}: ${deeds.kills.length} kills after ${seconds(began)}; waiting for rest`);
     const facts = await collect(stage, deeds);
     const verdict = judge(facts);
-    broken = verdict.broken.length > 0;
-    return report({ run, stage, deeds, facts, verdict, tookMs: Date.now() - began, kept: broken ? stage.directory : null });
+    keep = run.keep || verdict.broken.length > 0;
+    return report({ run, stage, deeds, facts, verdict, tookMs: Date.now() - began, kept: keep ? stage.directory : null });
   } finally {
-    await stage.close(broken);
+    await stage.close(keep);
   }
 }
 

@@ -102,7 +102,11 @@ describe('the checker of the real kills', () => {
     const failures = [{ ...refused, begunAt: at(9), endedAt: at(9.1) }, { ...refused, problem: 'GET /overview: TimeoutError: timed out' }];
     const emergencies = [{ credential: 'api', askedAt: at(8), healedAt: at(12) }];
     const verdict = judge({ ...GOOD, keys: [BYSTANDER, key('a', 0, 9), NOW], emergencies, application: { requests: 100, failures }, messages: { ...GOOD.messages, emergenciesTold: ['api'] } });
-    expect(verdict).toEqual({ broken: [], failuresInGaps: 1, otherFailures: 1, longestGapMs: 4_000 });
+    expect(verdict).toEqual({ broken: [], failuresInGaps: 1, otherFailures: 1, longestGap: { credential: 'api', from: at(9), ms: 3_000 } });
+  });
+
+  test('does not count the time to the next scheduled rotation as the gap of an emergency that was never taken', () => {
+    expect(judge({ ...GOOD, emergencies: [{ credential: 'api', askedAt: at(8), healedAt: at(12) }] }).longestGap).toBeNull();
   });
 
   test('lets an orphan of a lost answer live beside two rotations\' keys for a while: nobody ever had its value', () => {

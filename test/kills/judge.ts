@@ -11,7 +11,15 @@ export interface Verdict {
   readonly failuresInGaps: number;
   /** Failed calls that have nothing to do with keys: time-outs and the like. */
   readonly otherFailures: number;
-  readonly longestGapMs: number;
+  /** Of the emergencies that took effect: from the last key's death to its replacement in every place. */
+  readonly longestGap: Gap | null;
+}
+
+export interface Gap {
+  readonly credential: string;
+  /** Epoch milliseconds. */
+  readonly from: number;
+  readonly ms: number;
 }
 
 interface Promised {
@@ -43,13 +51,13 @@ export const PROMISES: readonly Promised[] = [
 ];
 
 export function judge(facts: Facts): Verdict {
-  const gaps = facts.emergencies.flatMap(({ askedAt, healedAt }) => (healedAt === null ? [] : [healedAt - askedAt]));
+  const gaps = facts.emergencies.flatMap((one) => gapOf(one, facts.keys) ?? []);
   const refusals = facts.application.failures.filter(isRefusal);
   return {
     broken: PROMISES.flatMap(({ promise, broken }) => broken(facts).map((what) => `promise ${promise}: ${what}`)),
     failuresInGaps: refusals.length - refusedOutsideGaps(facts).length,
     otherFailures: facts.application.failures.length - refusals.length,
-    longestGapMs: Math.max(0, ...gaps),
+    longestGap: gaps.reduce<Gap | null>((longest, gap) => (gap.ms > (longest?.ms ?? 0) ? gap : longest), null),
   };
 }
 
@@ -120,15 +128,16 @@ function untold({ messages: { slack, mail, waiting, stuck, emergenciesTold }, em
     ...(waiting > 0 ? [`${waiting} messages still wait, and nothing shows that they are stuck`] : []),
     ...(arrived.slack === arrived.mail ? [] : [`${arrived.slack} different messages came or are stuck by Slack, ${arrived.mail} by mail; every message goes to both`]),
     ...(arrived.slack > 0 ? [] : ['nobody was told anything']),
-    ...emergencies.filter((one) => tookEffect(one, keys) && !emergenciesTold.includes(one.credential)).map(({ credential }) => `nobody was told of the emergency of ${credential}`),
+    ...emergencies.filter((one) => gapOf(one, keys) !== null && !emergenciesTold.includes(one.credential)).map(({ credential }) => `nobody was told of the emergency of ${credential}`),
   ];
 }
 
-/** An emergency left nothing alive of what there was before it, and that soon. */
-function tookEffect({ credential, askedAt, healedAt }: Emergency, keys: readonly KeyLife[]): boolean {
+/** Null where nothing shows that the emergency was taken: it left nothing alive of what there was before it, and only then came a new key. */
+function gapOf({ credential, askedAt, healedAt }: Emergency, keys: readonly KeyLife[]): Gap | null {
   const before = keys.filter((key) => key.name.startsWith(`${credential}-kt-`) && created(key) < askedAt && revoked(key) > askedAt);
   const next = keys.find((key) => key.name.startsWith(`${credential}-kt-`) && created(key) >= askedAt);
-  return healedAt !== null && next !== undefined && before.length > 0 && before.every((key) => revoked(key) <= created(next));
+  const from = Math.max(...before.map(revoked));
+  return healedAt === null || next === undefined || before.length === 0 || from > created(next) ? null : { credential, from, ms: healedAt - from };
 }
 
 /** Each place serves the one live key of its credential, with the declared scopes, and no dead backup. */

@@ -1,4 +1,4 @@
-/** `npm run kills -- [--runtime embedded|postgres|redis|all] [--kills N] [--seed S] [--json]`: exit 1 on any broken promise. */
+/** `npm run kills -- [--runtime embedded|postgres|redis|all] [--kills N] [--seed S] [--keep] [--json]`: exit 1 on any broken promise. */
 import { parseArgs } from 'node:util';
 import type { RuntimeName } from './config.ts';
 import { runOne } from './drive.ts';
@@ -7,7 +7,7 @@ import { missingFor } from './servers.ts';
 
 const RUNTIMES: readonly RuntimeName[] = ['embedded', 'postgres', 'redis'];
 const { values } = parseArgs({
-  options: { runtime: { type: 'string', default: 'all' }, kills: { type: 'string', default: '100' }, seed: { type: 'string' }, json: { type: 'boolean', default: false } },
+  options: { runtime: { type: 'string', default: 'all' }, kills: { type: 'string', default: '100' }, seed: { type: 'string' }, keep: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 
 await main();
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   for (const runtime of chosen) {
     const missing = missingFor(runtime);
     if (missing !== null) throw new Error(`${runtime} cannot run here: ${missing}`);
-    const report = await runOne({ runtime, kills, seed, say });
+    const report = await runOne({ runtime, kills, seed, keep: values.keep, say });
     reports.push(report);
     for (const broken of report.promisesBroken) say(`BROKEN: ${broken}`);
     if (report.kept !== null) say(`Everything of this run is kept in ${report.kept}`);
