@@ -3,6 +3,7 @@
  * these inside the transaction that records the cause. Text between backticks is code: a command, an id, a place.
  */
 import { createHash } from 'node:crypto';
+import type { InventoryFinding } from '../core/inventory.ts';
 import type { DebtCause, Notice, NoticeKind, RotationKind, Severity } from '../core/vocabulary.ts';
 import { duration, keyLabel, listed, plural, sentence, shortId } from './phrases.ts';
 import type { KeyLabel } from './phrases.ts';
@@ -95,16 +96,9 @@ export interface StoreDriftArgs {
   readonly repaired: boolean;
 }
 
-export interface InventoryProblem {
-  readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing' | 'alive';
-  /** Name or label of the key it is about; null for the issuer as a whole. */
-  readonly key: string | null;
-  readonly message: string;
-}
-
 export interface InventoryArgs {
   readonly issuer: string;
-  readonly problems: readonly InventoryProblem[];
+  readonly problems: readonly InventoryFinding[];
 }
 
 export interface TestNoticeArgs {
@@ -341,7 +335,7 @@ export function inventoryNotice(args: InventoryArgs): Notice {
   };
 }
 
-function digest(problems: readonly InventoryProblem[]): string {
+function digest(problems: readonly InventoryFinding[]): string {
   const names = problems.map((problem) => `${problem.what}/${problem.key ?? ''}`).sort();
   return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16);
 }

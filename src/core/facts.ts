@@ -17,6 +17,12 @@ export interface Attempt {
   readonly refusal: { readonly code: string; readonly message: string; readonly retryAfterMs: number | null } | null;
 }
 
+/** The name under which a rotation's attempt may yet mint a key, or null; for whoever reads the notes as the ledger keeps them. */
+export function attemptNameIn({ attempt }: Readonly<Record<string, unknown>>): string | null {
+  if (typeof attempt !== 'object' || attempt === null || !('name' in attempt)) return null;
+  return typeof attempt.name === 'string' ? attempt.name : null;
+}
+
 /** An attempt that was given up; `useless`: its key was minted and staged, and did not pass. */
 export interface PastAttempt {
   readonly n: number;

@@ -27,6 +27,7 @@ export interface InventoryFacts {
 
 export interface InventoryFinding {
   readonly what: 'unmanaged' | 'undeclared' | 'name' | 'scopes' | 'limit' | 'missing' | 'alive';
+  /** Name or label of the key it is about; null for the issuer as a whole. */
   readonly key: string | null;
   readonly message: string;
 }

@@ -57,20 +57,8 @@ export type Fingerprinter = (value: Secret) => Fingerprint;
 /** Makes the installation's fingerprinter. `rootKey` is the installation's root key (see docs/architecture.md). */
 export function fingerprinter(rootKey: Secret): Fingerprinter {
   const key = createSecretKey(deriveKey(rootKey, 'fingerprint'));
-  // Of the values seen last: each read of a store wraps the same few again.
-  const prints = new Map<string, Fingerprint>();
-  return (secret) => {
-    const value = secret.reveal();
-    const known = prints.get(value);
-    if (known !== undefined) return known;
-    const print = createHmac('sha256', key).update(value).digest('hex');
-    if (prints.size >= MAX_PRINTS) prints.clear();
-    prints.set(value, print);
-    return print;
-  };
+  return (secret) => createHmac('sha256', key).update(secret.reveal()).digest('hex');
 }
-
-const MAX_PRINTS = 1_000;
 
 /** Derives a purpose-bound 32-byte key from the root key (HMAC-SHA-256 over the purpose, as in HKDF-Expand's first block). */
 export function deriveKey(rootKey: Secret, purpose: string): Buffer {

@@ -1,4 +1,5 @@
 import type { NewRotation, RequestOutcome, Rotation } from '../ports/ledger.ts';
+import { attemptNameIn } from '../core/facts.ts';
 import { scrub } from '../core/secret.ts';
 import type { Batch } from './batch.ts';
 import { newId } from './ids.ts';
@@ -108,18 +109,11 @@ async function preempt(tx: Tx, open: Rotation, by: NewRotation): Promise<void> {
     .executeTakeFirstOrThrow();
   await runIn(tx, unlockLocations(open.id));
   await runIn(tx, releaseSlot(open.id));
-  const name = attemptName(open);
+  const name = attemptNameIn(open.notes);
   if (open.state === 'creating' && name !== null) {
     await runIn(tx, watchStatement({ issuer: open.issuer, credential: open.credential, name, rotationId: open.id, forMs: LATE_CREATE_MS }));
   }
   await recordTransition(tx, toRotation(row), open.state, { worker: by.actor.who, actor: by.actor });
-}
-
-/** The name under which the interrupted attempt may yet mint a key; src/rotation keeps it in its notes. */
-function attemptName(rotation: Rotation): string | null {
-  const attempt = rotation.notes['attempt'];
-  if (typeof attempt !== 'object' || attempt === null || !('name' in attempt)) return null;
-  return typeof attempt.name === 'string' ? attempt.name : null;
 }
 
 async function insert(tx: Tx, asked: NewRotation): Promise<Rotation> {

@@ -1,6 +1,7 @@
 /** Regular upkeep: the issuer's list against the ledger, watched names, and what stores serve between rotations. */
 import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
+import { attemptNameIn } from '../core/facts.ts';
 import { takeInventory } from '../core/inventory.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey } from '../ports/issuer.ts';
@@ -22,7 +23,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   await settleWatches(engine, issuer.name, listed, known);
   const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
-  const minting = new Set(open.map((rotation) => attemptOf(rotation.notes)));
+  const minting = new Set(open.map((rotation) => attemptNameIn(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
   // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
   const settled = listed.filter((key) => !minting.has(key.name) || recorded.has(key.id));
@@ -31,11 +32,6 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
   const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
   await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
-}
-
-function attemptOf(notes: Readonly<Record<string, unknown>>): unknown {
-  const { attempt } = notes;
-  return typeof attempt === 'object' && attempt !== null && 'name' in attempt ? attempt.name : undefined;
 }
 
 /**

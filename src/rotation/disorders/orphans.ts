@@ -1,4 +1,5 @@
 /** Live keys at the issuer that this installation made and that nobody looks after any more. */
+import { attemptNameIn } from '../../core/facts.ts';
 import { attemptBase, parseAttemptName } from '../../core/naming.ts';
 import { matchesAny } from '../../core/pattern.ts';
 import type { Fingerprint } from '../../core/secret.ts';
@@ -46,7 +47,7 @@ function common(view: IssuerView, key: IssuedKey): Pick<Disorder, 'scope' | 'wha
 /** A living key of a credential, one that is being minted, one whose revocation is under way, or one that the list shows too late. */
 function lookedAfter(view: IssuerView, key: IssuedKey, record: KeyRecord | undefined): boolean {
   if (view.debts.some((debt) => debt.issuerKeyId === key.id)) return true;
-  if (view.open.some((rotation) => attemptNameOf(rotation.notes) === key.name)) return true;
+  if (view.open.some((rotation) => attemptNameIn(rotation.notes) === key.name)) return true;
   if (record === undefined) return false;
   return LOOKED_AFTER.includes(record.state) || tooFresh(view, record.revokedAt);
 }
@@ -60,11 +61,6 @@ async function knownElsewhere({ ledger }: Engine, { installation }: IssuerView, 
   const fitting = (await ledger.credentials()).filter(({ plan }) => attemptBase(plan.keyName, installation) === base);
   const keys = (await Promise.all(fitting.map(({ name }) => ledger.keysOf(name)))).flat();
   return keys.some((one) => one.name === key.name && LOOKED_AFTER.includes(one.state));
-}
-
-function attemptNameOf(notes: Readonly<Record<string, unknown>>): unknown {
-  const { attempt } = notes;
-  return typeof attempt === 'object' && attempt !== null && 'name' in attempt ? attempt.name : undefined;
 }
 
 /** Keys of people and of other installations are listed, so that everybody sees that they were seen; never touched. */
