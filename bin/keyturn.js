@@ -5,6 +5,8 @@ import module from 'module';
 import { fileURLToPath } from 'url';
 
 var NEEDED = [22, 19];
+/** For what was written last to get out. */
+var FLUSH_MS = 2000;
 var version = process.versions.node.split('.').map(Number);
 
 if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1])) {
@@ -27,9 +29,15 @@ if (version[0] < NEEDED[0] || (version[0] === NEEDED[0] && version[1] < NEEDED[1
   if (clone) module.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/keyturn', import.meta.url)));
   import((clone ? source : built).href)
     .then(function (cli) { return cli.main({ argv: process.argv.slice(2), env: process.env, version: manifest.version }); })
-    .then(function (code) { process.exitCode = code; })
+    .then(end)
     .catch(function (error) {
       process.stderr.write('error: Keyturn cannot start: ' + error.message + '\n  Install its dependencies with `npm ci`, or install the package again.\n');
-      process.exitCode = 1;
+      end(1);
     });
+}
+
+/** What a command leaves behind, as the timers of a database that would not start, must not keep its process: whoever restarts workers waits for the end. */
+function end(code) {
+  process.exitCode = code;
+  setTimeout(function () { process.exit(); }, FLUSH_MS).unref();
 }

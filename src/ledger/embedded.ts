@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
+import { describeError, KeyturnError } from '../core/errors.ts';
 import { PGlitePool } from './pglite-pool.ts';
 import { QUEUE_SCHEMA } from './pool.ts';
 
@@ -11,6 +12,8 @@ const CHECKPOINT_LOOK_MS = 60_000;
 /** Kernels stamp writes coarsely: a file touched this lately may have been written again since, unseen. */
 const MTIME_DOUBT_MS = 100;
 const INT8 = 20;
+/** A piece of its log is as large. */
+const FULL_BELOW_MIB = 16;
 
 /**
  * PGlite writes each commit to its log file before it acknowledges it, but never fsyncs that file: emscripten's
@@ -89,7 +92,7 @@ export interface Embedded {
   readonly close: () => Promise<void>;
 }
 
-/** Opens (or makes) PGlite's database in `directory`, which the caller must hold the lock of. */
+/** Opens (or makes) PGlite's database in `directory`, which the caller must hold the lock of. Throws LEDGER_UNREACHABLE. */
 export async function openEmbedded(directory: string): Promise<Embedded> {
   const log = new LogFiles(directory);
   const db = await PGlite.create({
@@ -97,7 +100,7 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
     startParams: startParameters(),
     // As node-postgres gives them: text, since a number cannot hold every bigint.
     parsers: { [INT8]: (text: string) => text },
-  });
+  }).catch((error: unknown) => { throw cannotOpen(directory, error); });
   const pool = new PGlitePool(db);
   const checkpoint = (afterBytes = CHECKPOINT_AFTER_BYTES): Promise<boolean> => checkpointWhenGrown(pool, afterBytes);
   const timer = setInterval(() => void checkpoint().catch(() => undefined), CHECKPOINT_LOOK_MS).unref();
@@ -106,6 +109,16 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
     await pool.end();
   };
   return { pool, sync: async () => log.sync(), checkpoint, close };
+}
+
+/** PGlite does not say why; a full disk is what it is most often. */
+function cannotOpen(directory: string, cause: unknown): KeyturnError {
+  const { bavail, bsize } = statfsSync(directory);
+  const freeMiB = Math.floor((bavail * bsize) / 1024 / 1024);
+  const [why, todo] = freeMiB < FULL_BELOW_MIB
+    ? [`its disk has ${freeMiB} MiB left`, 'Make room there. Nothing that it holds is lost.']
+    : [describeError(cause), 'Start again; if that fails too, put back a copy of the data directory (README, "Backup and restore").'];
+  return new KeyturnError('LEDGER_UNREACHABLE', `The embedded ledger in ${directory} cannot be opened (${why}): nothing is rotated until it can.`, { cause, todo });
 }
 
 /** PGlite's own start parameters without `-F` (never fsync) and with a search path for BullMQ's unqualified names. */

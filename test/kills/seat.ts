@@ -33,6 +33,8 @@ export interface SeatOptions {
 /** After an end of its own, before the next start. */
 const AGAIN_MS = 300;
 const LAST_WORDS = 6;
+/** Who is neither up by then nor gone hangs: nobody would start another one. */
+const UP_WITHIN_MS = 120_000;
 
 export class Seat {
   readonly name: string;
@@ -78,12 +80,21 @@ export class Seat {
       const { name, cwd, env, dataDir } = this.#options;
       const child = startChild({ name, module: LAUNCHER, args: ['up'], cwd, env: { ...env, KEYTURN_DATA_DIR: dataDir }, onLine: (line) => this.#heard(line) });
       this.#child = child;
+      const hanging = setTimeout(() => this.#hangs(child), UP_WITHIN_MS);
       const how = await child.gone;
+      clearTimeout(hanging);
       this.#upSince = null;
       if (this.#killed || !this.#wanted) continue;
       this.#options.onOwnEnd({ worker: name, how, at: Date.now(), lastWords: child.lines.slice(-LAST_WORDS).join('\n') });
       await sleep(AGAIN_MS);
     }
+  }
+
+  #hangs(child: Child): void {
+    if (this.#upSince !== null || this.#frozen || child.ended) return;
+    const how = `neither up nor gone after ${UP_WITHIN_MS / 1_000} s`;
+    this.#options.onOwnEnd({ worker: this.name, how, at: Date.now(), lastWords: child.lines.slice(-LAST_WORDS).join('\n') });
+    void this.kill();
   }
 
   #heard(line: string): void {

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openLedger, type LedgerOptions } from '../../src/ledger/index.ts';
 import { PASSWORD } from '../support/postgres-server.ts';
@@ -35,6 +37,20 @@ describe.each(RUNTIMES)('opening a ledger on $name', (runtime) => {
     await expect(openLedger(options())).rejects.toMatchObject({ code: 'LEDGER_NEWER', message: expect.stringContaining('9999-future') });
   });
 });
+
+for (const runtime of RUNTIMES.filter((one) => one.name === 'embedded')) {
+  test('an embedded ledger whose files are damaged says what to do, and lets go of the data directory', async () => {
+    const running = await runtime.start();
+    const file = join(running.dataDir, 'ledger', 'PG_VERSION');
+    const whole = readFileSync(file);
+    writeFileSync(file, '99\n');
+    const options = { dataDir: running.dataDir, rootKey: ROOT_KEY };
+    await expect(openLedger(options)).rejects.toMatchObject({ code: 'LEDGER_UNREACHABLE', message: expect.stringContaining(join(running.dataDir, 'ledger')), todo: expect.stringContaining('Backup and restore') });
+    writeFileSync(file, whole);
+    await (await openLedger(options)).ledger.close();
+    await running.stop();
+  });
+}
 
 for (const runtime of RUNTIMES.filter((one) => one.name === 'postgres')) {
   describe('a ledger on PostgreSQL', () => {
