@@ -32,7 +32,8 @@ export function createWork(context: Working): Work {
     async payDebts(signal) {
       for (const id of await ledger.payableDebts(DEBTS_A_TURN)) {
         if (signal.aborted) return;
-        await payDebt(engine, id, signal);
+        const debt = await ledger.debt(id);
+        if (debt !== null) await payDebt(engine, debt, signal);
       }
       for (const rotation of await ledger.wakeable(DEBTS_A_TURN)) await engine.queue.wake('advance', { rotation }, { dedupeKey: rotation });
       await wakeOutbox(context);

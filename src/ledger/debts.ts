@@ -2,14 +2,15 @@ import { sql } from 'kysely';
 import { isUnconditional } from '../core/debt.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { scrub } from '../core/secret.ts';
+import type { CredentialPlan } from '../core/plan.ts';
 import type { Actor, RevocationDebt } from '../core/vocabulary.ts';
-import type { AuditEntry, Ledger, NewDebt } from '../ports/ledger.ts';
+import type { AuditEntry, HeldDebt, Ledger, NewDebt } from '../ports/ledger.ts';
 import { appendAudit, auditRows } from './audit.ts';
 import { Refused, because, orRefuse, type Batch } from './batch.ts';
 import { newId } from './ids.ts';
 import { noticeStatements } from './outbox.ts';
-import { debtOf, toDebt, type JsonRow } from './rows.ts';
-import { LEASE_FREE, NOW, inTransaction, nowPlus, type Db, type Tx } from './sql.ts';
+import { debtOf, keyOf, toDebt, type JsonRow } from './rows.ts';
+import { LEASE_FREE, NOW, inTransaction, type Db, type Tx } from './sql.ts';
 import { AT_NOW, atNowPlus, fragment, statement, type Statement } from './statement.ts';
 
 type DebtMethods = 'openDebts' | 'debt' | 'payableDebts' | 'addDebt' | 'addOrphan' | 'hurryDebt' | 'leaseDebt' | 'settleDebt' | 'postponeDebt';
@@ -35,7 +36,7 @@ export function debtMethods(db: Db, batch: Batch): Pick<Ledger, DebtMethods> {
     addDebt: (debt, actor) => addDebt(batch, debt, actor),
     addOrphan: (debt, actor) => addOrphan(batch, debt, actor),
     hurryDebt: (id, actor) => inTransaction(db, (tx) => hurry(tx, id, actor)),
-    leaseDebt: (id, worker, ttlMs) => leaseDebt(db, id, worker, ttlMs),
+    leaseDebt: (id, worker, ttlMs) => leaseDebt(batch, id, worker, ttlMs),
     settleDebt: (debt, worker, outcome, notices) => settle(batch, debt, worker, outcome, notices),
     postponeDebt: (debt, worker, error, delayMs, notices) => postpone(batch, debt, worker, error, delayMs, notices),
   };
@@ -135,17 +136,26 @@ async function hurry(tx: Tx, id: string, actor: Actor): Promise<boolean> {
   return true;
 }
 
-async function leaseDebt(db: Db, id: string, worker: string, ttlMs: number): Promise<RevocationDebt | null> {
-  const row = await db
-    .updateTable('debts')
-    .set({ worker, lease_until: nowPlus(ttlMs), attempts: sql<number>`attempts + 1` })
-    .where('id', '=', id)
-    .where('settled_at', 'is', null)
-    .where('next_try_at', '<=', NOW)
-    .where(LEASE_FREE)
-    .returningAll()
-    .executeTakeFirst();
-  return row === undefined ? null : toDebt(row);
+interface Held {
+  readonly debt: JsonRow<'debts'>;
+  readonly key: JsonRow<'keys'> | null;
+  readonly plan: CredentialPlan | null;
+}
+
+async function leaseDebt(batch: Batch, id: string, worker: string, ttlMs: number): Promise<HeldDebt | null> {
+  const [answer] = await batch([statement`
+    with held as (
+      update keyturn.debts set worker = ${worker}, lease_until = ${atNowPlus(ttlMs)}, attempts = attempts + 1
+      where id = ${id} and settled_at is null and next_try_at <= ${AT_NOW} and (lease_until is null or lease_until <= ${AT_NOW}) returning *
+    )
+    select json_build_object(
+      'debt', to_jsonb(h),
+      'key', (select to_jsonb(k) from keyturn.keys k where k.issuer = h.issuer and k.issuer_key_id = h.issuer_key_id),
+      'plan', (select c.plan from keyturn.credentials c where c.name = h.credential)
+    )::text from held h`]);
+  if (answer == null) return null;
+  const { debt, key, plan } = answer as Held;
+  return { ...debtOf(debt), key: key === null ? null : keyOf(key), plan };
 }
 
 /**

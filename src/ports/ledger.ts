@@ -130,6 +130,14 @@ export interface NewDebt {
   readonly notBeforeMs: number;
 }
 
+/** A debt as whoever leased it holds it, with what the ledger knew in the same moment. */
+export interface HeldDebt extends RevocationDebt {
+  /** The key that is to die; null when the ledger does not know it. */
+  readonly key: KeyRecord | null;
+  /** The credential's plan of today. */
+  readonly plan: CredentialPlan | null;
+}
+
 /** Watch an attempt's name at the issuer: a late create under it becomes an orphan debt. */
 export interface NewWatch {
   readonly issuer: string;
@@ -346,7 +354,7 @@ export interface Ledger {
   /** Makes a debt payable now that waits after a failure. False when it is settled, held by a worker, or was never tried. */
   hurryDebt(id: string, actor: Actor): Promise<boolean>;
   /** Null when somebody else holds it or it is settled or not payable yet. */
-  leaseDebt(id: string, worker: string, ttlMs: number): Promise<RevocationDebt | null>;
+  leaseDebt(id: string, worker: string, ttlMs: number): Promise<HeldDebt | null>;
   /** Marks debt settled and key revoked, wakes its rotation, writes audit and notices: one transaction. */
   settleDebt(debt: RevocationDebt, worker: string, outcome: 'revoked' | 'gone', notices: Change['notices']): Promise<void>;
   postponeDebt(debt: RevocationDebt, worker: string, error: string, delayMs: number, notices: Change['notices']): Promise<void>;

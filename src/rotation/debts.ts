@@ -5,8 +5,8 @@ import { seconds } from '../core/duration.ts';
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
-import type { RevocationDebt } from '../core/vocabulary.ts';
-import type { Change, Rotation } from '../ports/ledger.ts';
+import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
+import type { Change, HeldDebt, Rotation } from '../ports/ledger.ts';
 import type { StoreSlot } from '../ports/store.ts';
 import { LONGEST_EFFECT_MS, within, type Engine, type Place } from './engine.ts';
 import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
@@ -18,15 +18,13 @@ const URGENT_LEASE_MS = seconds(10);
 const ROUNDS = 3;
 
 /** Pays one debt if it is payable and nobody else is at it; `of` is the rotation that made it, where that is at hand. `not-ours` when it is not. */
-export async function payDebt(engine: Engine, id: string, signal: AbortSignal, of: Rotation | null = null): Promise<'paid' | 'postponed' | 'not-ours'> {
-  const due = await engine.ledger.debt(id);
-  if (due === null) return 'not-ours';
-  const debt = await engine.ledger.leaseDebt(id, engine.worker, isUnconditional(due.cause) ? URGENT_LEASE_MS : DEBT_LEASE_MS);
+export async function payDebt(engine: Engine, { id, cause }: Pick<RevocationDebt, 'id' | 'cause'>, signal: AbortSignal, of: Rotation | null = null): Promise<'paid' | 'postponed' | 'not-ours'> {
+  const debt = await engine.ledger.leaseDebt(id, engine.worker, isUnconditional(cause) ? URGENT_LEASE_MS : DEBT_LEASE_MS);
   if (debt === null) return 'not-ours';
   const log = engine.log.child({ credential: debt.credential, rotation: debt.rotationId, key: debt.issuerKeyId, debt: debt.id });
   try {
     const rotation = of?.id === debt.rotationId ? of : debt.rotationId === null ? null : await engine.ledger.rotation(debt.rotationId);
-    const plans = await plansOf(engine, debt, rotation);
+    const plans = plansOf(debt, rotation);
     await clearAndCheck(engine, { debt, rotation, plans }, signal);
     const outcome = await revokeAt(engine, debt, plans, signal);
     await engine.ledger.settleDebt(debt, engine.worker, outcome, []);
@@ -42,9 +40,8 @@ export async function payDebt(engine: Engine, id: string, signal: AbortSignal, o
 }
 
 /** The plan of the rotation that made the debt and the credential's plan of today: a store of either may serve the key. */
-async function plansOf(engine: Engine, debt: RevocationDebt, rotation: Rotation | null): Promise<readonly CredentialPlan[]> {
-  const credential = await engine.ledger.credential(debt.credential);
-  return [rotation?.plan, credential?.plan].filter((plan) => plan !== undefined);
+function plansOf(debt: HeldDebt, rotation: Rotation | null): readonly CredentialPlan[] {
+  return [rotation?.plan, debt.plan].filter((plan) => plan != null);
 }
 
 async function placesOf(engine: Engine, plans: readonly CredentialPlan[]): Promise<readonly Place[]> {
@@ -53,7 +50,7 @@ async function placesOf(engine: Engine, plans: readonly CredentialPlan[]): Promi
 }
 
 interface Owed {
-  readonly debt: RevocationDebt;
+  readonly debt: HeldDebt;
   readonly rotation: Rotation | null;
   readonly plans: readonly CredentialPlan[];
 }
@@ -63,7 +60,9 @@ async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, si
   const places = await placesOf(engine, plans);
   const emptyBefore = placesEmptyBefore(debt, rotation);
   for (let round = 0; round < ROUNDS; round += 1) {
-    const decision = decideDebt(await factsOf(engine, { debt, rotation, plans }, emptyBefore, await readPlaces(engine, places, signal)));
+    // Clearing the stores took its time: the ledger is asked again.
+    const key = round === 0 ? debt.key : await keyNow(engine, debt);
+    const decision = decideDebt(await factsOf(engine, { debt: { ...debt, key }, rotation, plans }, emptyBefore, await readPlaces(engine, places, signal)));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
     if (decision.do === 'revoke' && round > 0) return;
     // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
@@ -72,18 +71,23 @@ async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, si
   throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
 }
 
+async function keyNow({ ledger }: Engine, { credential, issuer, issuerKeyId }: RevocationDebt): Promise<KeyRecord | null> {
+  return (await ledger.keysOf(credential)).find((key) => key.issuer === issuer && key.issuerKeyId === issuerKeyId) ?? null;
+}
+
 async function factsOf(engine: Engine, { debt, rotation }: Owed, emptyBefore: ReadonlySet<string> | null, reads: readonly ReadPlace[]): Promise<DebtFacts> {
-  const keys = await engine.ledger.keysOf(debt.credential);
-  const known = new Set(keys.map((k) => k.fingerprint));
-  const key = keys.find((k) => k.issuer === debt.issuer && k.issuerKeyId === debt.issuerKeyId);
+  const known = debt.fingerprint === null ? new Set((await engine.ledger.keysOf(debt.credential)).map((key) => key.fingerprint)) : NOBODY_ASKS;
   return {
     cause: debt.cause,
-    proven: key?.proven ?? true,
-    currentInLedger: key?.state === 'current',
+    proven: debt.key?.proven ?? true,
+    currentInLedger: debt.key?.state === 'current',
     overlapLeftMs: debt.cause === 'rolled_back' && rotation !== null ? overlapLeft(rotation, await engine.ledger.now()) : 0,
     places: reads.map((read) => ({ describe: read.place.store.describe, exposure: isMissing(read, debt, emptyBefore) ? 'missing' : isUnknown(engine, debt, read, known) ? 'unknown' : exposure(engine, debt, read), detail: read.error })),
   };
 }
+
+/** A key whose value is known is told apart from what a place serves without any other. */
+const NOBODY_ASKS: ReadonlySet<string | null> = new Set();
 
 function overlapLeft({ notes, plan }: Rotation, now: Date): number {
   const { drifted, restoredAt } = notes as Notes;
@@ -141,12 +145,11 @@ async function revokeAt(engine: Engine, debt: RevocationDebt, plans: readonly Cr
 }
 
 /** People hear of a debt once it is older than the policy tolerates; of an emergency's at the first failure. */
-async function overdueNotice(engine: Engine, debt: RevocationDebt, error: unknown): Promise<NonNullable<Change['notices']>> {
-  const plan = (await engine.ledger.credential(debt.credential))?.plan;
-  if (plan === undefined || debt.alertedAt !== null) return [];
+async function overdueNotice(engine: Engine, debt: HeldDebt, error: unknown): Promise<NonNullable<Change['notices']>> {
+  const { plan, key } = debt;
+  if (plan === null || debt.alertedAt !== null) return [];
   const ageMs = (await engine.ledger.now()).getTime() - debt.createdAt.getTime();
   if (debt.cause !== 'emergency' && ageMs < plan.policy.deadlines.stuckMs) return [];
-  const key = (await engine.ledger.keysOf(debt.credential)).find((k) => k.issuerKeyId === debt.issuerKeyId);
   const notice = debtOverdue({
     credential: debt.credential,
     issuer: debt.issuer,

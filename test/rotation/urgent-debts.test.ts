@@ -49,9 +49,9 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('a debt held by a dead worker o
     const { rotation } = await rig.app.operations.revoke('during', ACTOR);
     void advance(standsStill, rotation.id, signal);
     await reached.promise;
-    const { id } = await soleDebt('during');
-    expect([await payDebt(engine, id, signal), await statusOf('during')]).toEqual(['not-ours', 'active']);
-    await eventually(async () => (await payDebt(engine, id, signal)) === 'paid', () => 'another worker to pay it', AT_ALL_MS);
+    const debt = await soleDebt('during');
+    expect([await payDebt(engine, debt, signal), await statusOf('during')]).toEqual(['not-ours', 'active']);
+    await eventually(async () => (await payDebt(engine, debt, signal)) === 'paid', () => 'another worker to pay it', AT_ALL_MS);
     expect(await statusOf('during')).toBe('revoked');
   });
 });

@@ -32,7 +32,7 @@ async function payOwnDebts(turn: Turn, facts: Facts): Promise<Outcome> {
   const debts = situation.openDebts.filter((debt) => debt.rotationId === facts.rotation.id);
   let paid = 0;
   for (const debt of debts) {
-    if ((await payDebt(turn.engine, debt.id, turn.signal, rotation)) === 'paid') paid += 1;
+    if ((await payDebt(turn.engine, debt, turn.signal, rotation)) === 'paid') paid += 1;
   }
   return paid === debts.length ? succeeded() : { ...succeeded(), restMs: UNPAID_REST_MS };
 }

@@ -117,7 +117,7 @@ interface Orphan {
 async function revoke(engine: Engine, { key, record, owner, issuer }: Orphan, actor: Parameters<Engine['ledger']['addOrphan']>[1], signal: AbortSignal): Promise<Outcome> {
   const debt = await engine.ledger.addOrphan({ credential: owner.name, issuer, issuerKeyId: key.id, fingerprint: record?.fingerprint ?? null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }, actor);
   if (debt === null) return leftAlone('it is looked after by now: it became a living key, or its revocation is a debt already');
-  const outcome = await payDebt(engine, debt.id, signal);
+  const outcome = await payDebt(engine, debt, signal);
   if (outcome === 'paid') return settled('it is revoked');
   const { lastError } = (await engine.ledger.debt(debt.id)) ?? { lastError: null };
   return failed(`its revocation is a debt now, tried until it is paid${lastError === null ? '' : `; not yet: ${lastError}`}`);

@@ -31,7 +31,7 @@ function disorderOf(engine: Engine, debt: RevocationDebt, now: Date): Disorder {
       safe: ['emergency', 'replaced'].includes(cause) ? 'the key is meant to die before anything else, as was decided' : 'every store is read again first, and it is refused while one of them serves the key',
       async act(actor, signal) {
         if (!(await engine.ledger.hurryDebt(debt.id, actor))) return leftAlone('it is paid, or a worker is at it right now');
-        if ((await payDebt(engine, debt.id, signal)) === 'paid') return settled('it is revoked');
+        if ((await payDebt(engine, debt, signal)) === 'paid') return settled('it is revoked');
         const after = await engine.ledger.debt(debt.id);
         return after?.settledAt == null ? failed(`not yet: ${after?.lastError ?? 'another worker is at it'}`) : settled('it is revoked');
       },

@@ -1,11 +1,11 @@
 import { isUnconditional } from '../../../src/core/debt.ts';
 import { KeyturnError } from '../../../src/core/errors.ts';
 import type { Actor, RevocationDebt } from '../../../src/core/vocabulary.ts';
-import type { Ledger, NewDebt } from '../../../src/ports/ledger.ts';
+import type { HeldDebt, Ledger, NewDebt } from '../../../src/ports/ledger.ts';
 import { appendAudit } from './audit.ts';
 import { killKey } from './keys.ts';
 import { insertNotices } from './outbox.ts';
-import { inOrder, toDebt } from './rows.ts';
+import { inOrder, toDebt, toKey } from './rows.ts';
 import { leaseFree, words, type State } from './state.ts';
 import { NO_LEASE, type DebtRow } from './tables.ts';
 
@@ -27,7 +27,7 @@ export function debtMethods(state: State) {
     addDebt: (debt: NewDebt, actor: Actor) => orNull(insertDebt(state, debt, actor) ?? undefined),
     addOrphan: (debt: NewDebt, actor: Actor) => (lookedAfter(state, debt) ? null : orNull(insertDebt(state, debt, actor) ?? undefined)),
     hurryDebt: (id: string, actor: Actor) => hurry(state, id, actor),
-    leaseDebt: (...asked: Parameters<Ledger['leaseDebt']>) => orNull(leaseDebt(state, ...asked)),
+    leaseDebt: (...asked: Parameters<Ledger['leaseDebt']>) => leaseDebt(state, ...asked),
     settleDebt: (...told: Parameters<Ledger['settleDebt']>) => settle(state, ...told),
     postponeDebt: (...told: Parameters<Ledger['postponeDebt']>) => postpone(state, ...told),
   };
@@ -88,10 +88,12 @@ function hasten(state: State, open: DebtRow, debt: NewDebt, actor: Actor): DebtR
   return row;
 }
 
-function leaseDebt(state: State, id: string, worker: string, ttlMs: number): DebtRow | undefined {
+function leaseDebt(state: State, id: string, worker: string, ttlMs: number): HeldDebt | null {
   const row = state.debts.get(id);
-  if (row === undefined || !isPayable(state, row)) return undefined;
-  return state.debts.put({ ...row, worker, leaseUntil: state.now() + ttlMs, attempts: row.attempts + 1 });
+  if (row === undefined || !isPayable(state, row)) return null;
+  const held = state.debts.put({ ...row, worker, leaseUntil: state.now() + ttlMs, attempts: row.attempts + 1 });
+  const key = state.by.keyAtIssuer.one(words(row.issuer, row.issuerKeyId));
+  return { ...toDebt(held), key: key === undefined ? null : toKey(key), plan: state.credentials.get(row.credential)?.plan ?? null };
 }
 
 /** That a key is dead is a fact, whoever saw it: the first to say so writes, and saying it again does nothing. */
