@@ -22,7 +22,7 @@ const WAITING: readonly { readonly lane: Lane; readonly job: string; readonly pa
 ];
 
 export interface Backlog {
-  /** Adds so many jobs, spread over every lane but the emergency's. */
+  /** Adds so many jobs, spread over every lane but the emergency's, which stand still meanwhile. */
   fill(count: number): Promise<void>;
   /** A queue of its own with a worker that does `work` for each job; gives what adds one. */
   bare(work: (payload: Payload) => Promise<void>): Promise<(payload: Payload) => Promise<void>>;
@@ -53,7 +53,10 @@ export async function openBacklog(runtime: Pick<Runtime, 'databaseUrl' | 'redisU
   const closing: (() => Promise<unknown>)[] = queues.map(({ queue }) => () => queue.close());
   return {
     async fill(count) {
+      // Else an embedded worker works them off as fast as they are made.
+      await Promise.all(queues.map(({ queue }) => queue.pause()));
       for (const { queue, job, payload } of queues) await add(queue, job, payload, Math.ceil(count / queues.length));
+      await Promise.all(queues.map(({ queue }) => queue.resume()));
     },
     async bare(work) {
       const [queue, worker] = [backend.queue('bare'), backend.worker('bare', (job) => work(job.data), { concurrency: SLOTS })];

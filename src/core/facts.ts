@@ -44,6 +44,8 @@ export interface Notes {
   readonly waited?: { readonly reason: string; readonly times: number };
   /** A place no longer serves the key that all served before, and has not been read back since. Written before the repair. */
   readonly drifted?: boolean;
+  /** The locations that it could not lock last: where an emergency waits, it comes next. */
+  readonly waitsFor?: readonly string[];
   /** Since when every place serves the old key again after turning back (ISO): the new key lives on for the overlap from then. */
   readonly restoredAt?: string;
   /** When every place served the new key again (ISO): applications may have read the old key until then, and the overlap begins anew. */

@@ -14,7 +14,7 @@ const NOTHING = fragment`null::text`;
  */
 export function standsInTheWay(rotation: Rotation, change: Change): Fragment {
   const locations = locationsOf(change);
-  return fragment`coalesce(${pacedOut(rotation, change.pace)}, ${noSlot(rotation, change.reserveSlot)}, ${locations.length === 0 ? NOTHING : lockedBy(rotation, locations)})`;
+  return fragment`coalesce(${pacedOut(rotation, change.pace)}, ${noSlot(rotation, change.reserveSlot)}, ${awaited(rotation, locations)}, ${lockedBy(rotation, locations)})`;
 }
 
 /** Takes all that the change asks for; what stands in the way refuses the whole batch. */
@@ -24,7 +24,7 @@ export function reserveStatements(rotation: Rotation, change: Change): readonly 
   return [
     ...(pace === undefined ? [] : [lockWords('pace', rotation.issuer), refuseIf(pacedOut(rotation, pace))]),
     ...(reserveSlot === undefined ? [] : [lockWords('slot', reserveSlot.issuer), refuseIf(noSlot(rotation, reserveSlot)), takeSlot(rotation, reserveSlot.issuer)]),
-    ...(locations.length === 0 ? [] : [takeLocations(rotation, locations), refuseIf(lockedBy(rotation, locations))]),
+    ...(locations.length === 0 ? [] : [refuseIf(awaited(rotation, locations)), takeLocations(rotation, locations), refuseIf(lockedBy(rotation, locations))]),
   ];
 }
 
@@ -62,9 +62,22 @@ function takeSlot({ id }: Rotation, issuer: string): Statement {
 }
 
 function lockedBy({ id }: Rotation, locations: readonly string[]): Fragment {
+  if (locations.length === 0) return NOTHING;
   return fragment`(
     select json_build_object('outcome', 'locked', 'holder', rotation_id, 'location', location)::text from keyturn.location_locks
     where location in (select jsonb_array_elements_text(${json(locations)}::jsonb)) and rotation_id <> ${id} order by location collate "C" limit 1)`;
+}
+
+/** An emergency that waits for a place comes next there: its applications have no key, and rotations that follow each other closely would never let it in. */
+function awaited({ id, path }: Rotation, locations: readonly string[]): Fragment {
+  if (locations.length === 0 || path === 'emergency') return NOTHING;
+  return fragment`(
+    select json_build_object('outcome', 'locked', 'holder', r.id, 'location', w.location)::text
+    from keyturn.rotations r cross join lateral jsonb_array_elements_text(coalesce(r.notes -> 'waitsFor', '[]')) as w(location)
+    where r.finished_at is null and r.path = 'emergency' and r.reason = 'location_locked'
+      and w.location in (select jsonb_array_elements_text(${json(locations)}::jsonb))
+      and not exists (select from keyturn.location_locks l where l.location = w.location and l.rotation_id = ${id})
+    order by w.location collate "C", r.id limit 1)`;
 }
 
 function takeLocations({ id }: Rotation, locations: readonly string[]): Statement {

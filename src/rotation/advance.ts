@@ -10,7 +10,7 @@ import { goChange, waitChange, writeChange } from './change.ts';
 import { LEASE_MS, LONGEST_EFFECT_MS, type Engine, type Plugins, type Turn } from './engine.ts';
 import { gather } from './gather/index.ts';
 
-/** What others hold is looked at again after `FIRST`, then ever more rarely: it may be held for hours, and each look asks the issuer. */
+/** What others hold is looked at again after `FIRST`, then ever more rarely: it may be held for hours, and each look asks the issuer. An emergency's look asks nobody. */
 const [FIRST_CONTENDED_MS, LAST_CONTENDED_MS] = [2_000, 60_000];
 const TELL_AFTER_ERRORS = 5;
 
@@ -122,7 +122,8 @@ async function take(holder: Holder, facts: Facts, decision: Decision): Promise<b
 }
 
 async function go(holder: Holder, facts: Facts, decision: Decision & { kind: 'go' }): Promise<boolean> {
-  const outcome = await write(holder, await goChange(holder, facts, decision), isTerminal(decision.to));
+  const change = await goChange(holder, facts, decision);
+  const outcome = await write(holder, change, isTerminal(decision.to));
   if (outcome.outcome === 'ok') {
     logTransition(holder.engine, facts, decision);
     return false;
@@ -132,14 +133,15 @@ async function go(holder: Holder, facts: Facts, decision: Decision & { kind: 'go
     await lookAgain(holder);
     return false;
   }
-  await commit(holder, contendedChange(facts, outcome), true);
+  await commit(holder, contendedChange(facts, change, outcome), true);
   return true;
 }
 
-function contendedChange({ notes }: Facts, outcome: Contended): Change {
+function contendedChange({ notes, rotation }: Facts, { lockLocations = [] }: Change, outcome: Contended): Change {
   const { reason, message } = contended(outcome);
   const times = notes.waited?.reason === reason ? notes.waited.times + 1 : 1;
-  return { reason, message, notes: { ...notes, waited: { reason, times } }, wakeInMs: Math.min(LAST_CONTENDED_MS, FIRST_CONTENDED_MS * 2 ** Math.min(10, times - 1)) };
+  const longestMs = rotation.path === 'emergency' ? FIRST_CONTENDED_MS : LAST_CONTENDED_MS;
+  return { reason, message, notes: { ...notes, waited: { reason, times }, waitsFor: lockLocations }, wakeInMs: Math.min(longestMs, FIRST_CONTENDED_MS * 2 ** Math.min(10, times - 1)) };
 }
 
 type Contended = Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>;
@@ -147,7 +149,7 @@ type Contended = Exclude<CommitOutcome, { outcome: 'ok' | 'asked' }>;
 function contended(outcome: Contended): { readonly reason: string; readonly message: string } {
   switch (outcome.outcome) {
     case 'locked':
-      return { reason: 'location_locked', message: `Rotation ${outcome.holder} is writing to ${outcome.location}; waiting for it.` };
+      return { reason: 'location_locked', message: `Rotation ${outcome.holder} comes first at ${outcome.location}; waiting for it.` };
     case 'no-slot':
       return { reason: 'slot_reserved', message: `The last free key slot(s) are reserved by ${outcome.reserved} other rotation(s); waiting.` };
     case 'paced':

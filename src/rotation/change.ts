@@ -255,6 +255,6 @@ function remembered(facts: Facts): Partial<Notes> {
 }
 
 function settled(notes: Notes): Notes {
-  const { trouble: _trouble, waited: _waited, ...kept } = notes;
+  const { trouble: _trouble, waited: _waited, waitsFor: _waitsFor, ...kept } = notes;
   return kept;
 }

@@ -71,6 +71,23 @@ describe.each(LEDGERS)('the guarded write on $name', (kind) => {
     await committed(open.ledger, lease, 'requested', { lockLocations: [location] });
   });
 
+  test('where an emergency waits for a place it comes next, and only there', async () => {
+    const [place, other] = [fresh('loc'), fresh('loc')];
+    const [holder, routine] = [await begun(open.ledger), await begun(open.ledger)];
+    await committed(open.ledger, holder, 'requested', { lockLocations: [place] });
+    const urgent = await begun(open.ledger, { kind: 'emergency', path: 'emergency' });
+    const waits = { reason: 'location_locked', notes: { waitsFor: [place] } };
+    expect(await open.ledger.commit(urgent, 'requested', { lockLocations: [place] })).toMatchObject({ outcome: 'locked', holder: holder.rotation.id });
+    await committed(open.ledger, urgent, 'requested', waits);
+    await committed(open.ledger, holder, 'requested', { lockLocations: [place] }); // it has it already
+    await committed(open.ledger, routine, 'requested', { lockLocations: [other] });
+    await committed(open.ledger, holder, 'requested', { unlockLocations: true });
+    expect(await open.ledger.commit(routine, 'requested', { lockLocations: [other, place] })).toEqual({ outcome: 'locked', holder: urgent.rotation.id, location: place });
+    await committed(open.ledger, urgent, 'requested', { reason: 'go', notes: {}, lockLocations: [place] });
+    await committed(open.ledger, urgent, 'requested', { unlockLocations: true });
+    await committed(open.ledger, routine, 'requested', { lockLocations: [place] });
+  });
+
   test('two after the same two places, in either order, never wait for each other: one gets both', async () => {
     const { ledgers, close } = await open.twoWorkers();
     for (let i = 0; i < 8; i += 1) {

@@ -43,9 +43,9 @@ const location = fc.constantFrom('x', 'y', 'z');
 
 const plain: fc.Arbitrary<Change> = fc.record(
   {
-    reason: fc.constantFrom('r1', 'r2'),
+    reason: fc.constantFrom('r1', 'r2', 'location_locked'),
     message: fc.constantFrom('m1', 'm2'),
-    notes: fc.record({ attempt: fc.record({ name: fc.constantFrom('late-1', 'late-2') }) }, { requiredKeys: [] }),
+    notes: fc.record({ attempt: fc.record({ name: fc.constantFrom('late-1', 'late-2') }), waitsFor: fc.array(location, { maxLength: 2 }) }, { requiredKeys: [] }),
     wakeInMs: fc.option(span),
     notices,
     audit: fc.array(audit, { maxLength: 2 }),

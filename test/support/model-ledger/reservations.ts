@@ -12,6 +12,7 @@ export function reserve(state: State, rotation: RotationRow, change: Change): Re
   return (
     pace(state, rotation, change.pace) ??
     reserveSlot(state, rotation, change.reserveSlot) ??
+    awaited(state, rotation, change.lockLocations) ??
     lockLocations(state, rotation, change.lockLocations)
   );
 }
@@ -43,6 +44,18 @@ function lockLocations(state: State, { id }: RotationRow, locations: Change['loc
   for (const location of [...new Set(locations ?? [])].sort()) {
     const { rotationId: holder } = state.locks.get(location) ?? state.locks.put({ location, rotationId: id });
     if (holder !== id) return { outcome: 'locked', holder, location };
+  }
+  return null;
+}
+
+/** An emergency that waits for a place comes next there. */
+function awaited(state: State, { id, path }: RotationRow, locations: Change['lockLocations']): Refusal | null {
+  if (path === 'emergency') return null;
+  const waiting = state.by.openRotations.of('open').filter((other) => other.path === 'emergency' && other.reason === 'location_locked');
+  for (const location of [...new Set(locations ?? [])].sort()) {
+    if (state.locks.get(location)?.rotationId === id) continue;
+    const [first] = waiting.filter(({ notes }) => Array.isArray(notes['waitsFor']) && notes['waitsFor'].includes(location)).map((other) => other.id).sort();
+    if (first !== undefined) return { outcome: 'locked', holder: first, location };
   }
   return null;
 }
