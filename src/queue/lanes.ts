@@ -1,4 +1,4 @@
-import { LANES, type JobDefinition, type Lane, type LaneCounts, type Queue, type WakeOptions } from '../ports/queue.ts';
+import { LANES, type JobDefinition, type Lane, type LaneCounts, type Queue, type Wake, type WakeOptions } from '../ports/queue.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { LaneProcessor, LaneQueue, LaneWorker, Payload, QueueBackend, WorkerTuning } from './backend.ts';
 import { assertSchedulers } from './schedulers.ts';
@@ -46,11 +46,21 @@ export class LaneQueues implements Queue {
 
   /** False too before `start`, which says which lane a job belongs to. */
   async wake(job: string, payload: Payload, options: WakeOptions = {}): Promise<boolean> {
+    return await this.#add(job, (queue) => queue.add(job, payload, jobOptions(job, options)));
+  }
+
+  /** As `wake`, each with its own options. */
+  async wakeAll(job: string, wakes: readonly Wake[]): Promise<boolean> {
+    if (wakes.length === 0) return true;
+    return await this.#add(job, (queue) => queue.addBulk(wakes.map(({ payload, ...options }) => ({ name: job, data: payload, opts: jobOptions(job, options) }))));
+  }
+
+  async #add(job: string, add: (queue: LaneQueue) => Promise<unknown>): Promise<boolean> {
     const lane = this.#jobs.get(job)?.lane;
     const queue = lane === undefined ? undefined : this.#queues.get(lane);
     if (queue === undefined || this.#closed !== null || !this.#backend.reachable()) return false;
     try {
-      await within(WAKE_WITHIN_MS, queue.add(job, payload, jobOptions(job, options)));
+      await within(WAKE_WITHIN_MS, add(queue));
       return true;
     } catch (error) {
       this.#events.error(asError(error), lane ?? job);
