@@ -1,6 +1,7 @@
 /** What falls due: what the sweep sees of it, and what it writes in answer, of many credentials at once. */
 import { sql } from 'kysely';
 import { scrub } from '../core/secret.ts';
+import type { Actor } from '../core/vocabulary.ts';
 import type { DueCredential, DueOutcome, DueRequest, Ledger } from '../ports/ledger.ts';
 import type { Batch } from './batch.ts';
 import { newId } from './ids.ts';
@@ -66,7 +67,7 @@ function requestStatement(requests: readonly DueRequest[]): Statement {
   return statement`
     with asked as materialized (
       select a.*, i.at from (select ${AT_NOW} as at) i
-      cross join jsonb_to_recordset(${scrub(json(requests.map(requestRow)))}::jsonb)
+      cross join jsonb_to_recordset(${json(requests.map(requestRow))}::jsonb)
         as a(n integer, id text, credential text, revision text, old_key_id text, last text, actor jsonb, occurrence timestamptz)
       where ${SCHEMA_KNOWN_HERE}
     ), judged as materialized (
@@ -85,7 +86,7 @@ function requestStatement(requests: readonly DueRequest[]): Statement {
 }
 
 function requestRow({ due, actor, occurrence }: DueRequest, n: number): Readonly<Record<string, unknown>> {
-  return { n, id: newId(), credential: due.name, revision: due.revision, old_key_id: due.currentKeyId, last: due.last?.id ?? null, actor, occurrence };
+  return { n, id: newId(), credential: due.name, revision: due.revision, old_key_id: due.currentKeyId, last: due.last?.id ?? null, actor: JSON.parse(scrub(json(actor))) as Actor, occurrence };
 }
 
 /** The credential's row, where it is due and still as `a` has it. */

@@ -10,8 +10,8 @@ import type { Engine } from './engine.ts';
 import { wakeRotations } from './request.ts';
 
 const BATCH = 500;
-/** Written in one transaction: few, so that an emergency of one of them hardly waits for it. */
-const AT_ONCE = 100;
+/** Written in one transaction: few enough that an emergency of one of them hardly waits for it. */
+const AT_ONCE = 250;
 const UNBOUND_AGAIN_MS = minutes(1);
 const UNBOUND_REPEAT_MS = hours(24);
 const SCHEDULE: Actor = { who: 'schedule', why: 'due by policy' };
@@ -46,7 +46,7 @@ async function considerBound(engine: Engine, some: readonly DueCredential[], wok
   await together(engine, dates, (all) => engine.ledger.redate(all));
   await together(engine, requests, async (all) => {
     const answered = await request(engine, all, woken);
-    await engine.ledger.redate(answered.map((due) => ({ due, dueAt: next(due) })));
+    if (answered.length > 0) await engine.ledger.redate(answered.map((due) => ({ due, dueAt: next(due) })));
   });
 }
 
