@@ -33,9 +33,9 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
 /** Names that a session has prepared. */
 const prepared = new WeakMap<PoolClient, Set<string>>();
 /** A pooler in between gave us another server's session, or somebody discarded what ours had prepared. */
+const NO_SUCH_STATEMENT = '26000';
 /** An administrator or a shutdown ended the session. */
 const ENDED = /^57P0/;
-const NO_SUCH_STATEMENT = '26000';
 
 async function batch(pool: Pool, statements: readonly Statement[]): Promise<BatchRows> {
   const client = await pool.connect();

@@ -30,7 +30,9 @@ export async function request(db: Db, batch: Batch, asked: NewRotation): Promise
       if (!preempts(asked, open)) return { outcome: 'open', rotation: open.rotation };
       await preempt(tx, open.rotation, asked);
     }
-    return created(asked, await runIn(tx, insertStatement(asked)));
+    const row = await runIn(tx, insertStatement(asked));
+    if (row === null) await requireKnownSchema(tx);
+    return created(asked, row);
   });
 }
 

@@ -38,7 +38,7 @@ export interface Queue {
   readonly backend: 'redis' | 'postgres' | 'embedded';
   /** Asks for a job. Never throws for a queue that is down: the sweep finds the work again. Resolves false then. */
   wake(job: string, payload: Readonly<Record<string, string>>, options?: WakeOptions): Promise<boolean>;
-  /** The same for many wakes of one job, in one round trip. They may also arrive in part when it resolves false. */
+  /** The same for many wakes of one job, together. Some may have arrived when it resolves false. */
   wakeAll(job: string, wakes: readonly Wake[]): Promise<boolean>;
   /** Starts workers for these jobs and the schedulers of those that have an interval; removes schedulers of jobs that are no more. */
   start(jobs: readonly JobDefinition[], options: { concurrency: Readonly<Record<Lane, number>> }): Promise<void>;

@@ -6,6 +6,8 @@ import { within } from './within.ts';
 
 /** How long a wake may take before the sweep is trusted with it. */
 const WAKE_WITHIN_MS = 3_000;
+/** BullMQ's PostgreSQL backend takes a lock for each key of a bulk, of which a server has some thousands for everybody. */
+const WAKES_AT_ONCE = 250;
 const ANSWER_WITHIN_MS = 5_000;
 /** What jobs get to notice that their signal was aborted. */
 const ABORT_GRACE_MS = 2_000;
@@ -51,8 +53,11 @@ export class LaneQueues implements Queue {
 
   /** As `wake`, each with its own options. */
   async wakeAll(job: string, wakes: readonly Wake[]): Promise<boolean> {
-    if (wakes.length === 0) return true;
-    return await this.#add(job, (queue) => queue.addBulk(wakes.map(({ payload, ...options }) => ({ name: job, data: payload, opts: jobOptions(job, options) }))));
+    for (let start = 0; start < wakes.length; start += WAKES_AT_ONCE) {
+      const jobs = wakes.slice(start, start + WAKES_AT_ONCE).map(({ payload, ...options }) => ({ name: job, data: payload, opts: jobOptions(job, options) }));
+      if (!(await this.#add(job, (queue) => queue.addBulk(jobs)))) return false;
+    }
+    return true;
   }
 
   async #add(job: string, add: (queue: LaneQueue) => Promise<unknown>): Promise<boolean> {

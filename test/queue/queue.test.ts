@@ -20,6 +20,11 @@ function start(queue: Queue, ...jobs: readonly JobDefinition[]): Promise<void> {
   return queue.start(jobs, { concurrency: CONCURRENCY });
 }
 
+/** One wake for each id, which is also its key. */
+function wakes(...ids: readonly string[]) {
+  return ids.map((id) => ({ payload: { id }, dedupeKey: id }));
+}
+
 /** A job that runs until told to end. */
 function gate() {
   const runs: { readonly payload: unknown; readonly signal: AbortSignal; readonly end: () => void }[] = [];
@@ -81,7 +86,6 @@ describe.each(RUNTIMES)('the queue on $name', (runtime) => {
   test('wakes that come together are as many single ones: one a key while they wait, one more after a run, each with its payload', async () => {
     const { runs, definition } = gate();
     await start(open.queue, definition, job('other', async () => undefined, { lane: 'delivery' }));
-    const wakes = (...ids: readonly string[]) => ids.map((id) => ({ payload: { id }, dedupeKey: id }));
     const ids = () => runs.map(({ payload }) => (payload as { id: string }).id).sort();
     expect(await open.queue.wakeAll('gated', [])).toBe(true);
     expect(await open.queue.wakeAll('nobody', wakes('a'))).toBe(false);

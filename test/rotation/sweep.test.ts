@@ -14,6 +14,21 @@ const signal = new AbortController().signal;
 /** More than one write takes. */
 const MANY = 300;
 
+/** A worker that carries nothing out, and keeps what it was to be woken for and what it said. */
+function engineOn(on: Ledger, lines: string[] = []) {
+  const woken: string[] = [];
+  const wakeAll = async (_job: string, wakes: readonly Wake[]): Promise<boolean> => {
+    woken.push(...wakes.map(({ payload }) => payload['rotation'] ?? ''));
+    return true;
+  };
+  const engine: Engine = {
+    ledger: on, queue: { wake: async () => true, wakeAll }, plugins: () => Promise.reject(new Error('these credentials have keys')),
+    fingerprint: fingerprinter(new Secret('root-key-of-the-sweep-0123456789abcdef')), clock: { timeout: (ms) => AbortSignal.timeout(ms) }, worker: 'w1',
+    log: createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } }),
+  };
+  return { engine, woken, lines };
+}
+
 describe.each(LEDGERS)('the due sweep on $name', (kind) => {
   let open: OpenLedger;
   let ledger: Ledger;
@@ -23,20 +38,6 @@ describe.each(LEDGERS)('the due sweep on $name', (kind) => {
   });
   afterEach(() => ledger.declare([]));
   afterAll(() => open.close());
-
-  function engineOn(on: Ledger, lines: string[] = []) {
-    const woken: string[] = [];
-    const wakeAll = async (_job: string, wakes: readonly Wake[]): Promise<boolean> => {
-      woken.push(...wakes.map(({ payload }) => payload['rotation'] ?? ''));
-      return true;
-    };
-    const engine: Engine = {
-      ledger: on, queue: { wake: async () => true, wakeAll }, plugins: () => Promise.reject(new Error('these credentials have keys')),
-      fingerprint: fingerprinter(new Secret('root-key-of-the-sweep-0123456789abcdef')), clock: { timeout: (ms) => AbortSignal.timeout(ms) }, worker: 'w1',
-      log: createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } }),
-    };
-    return { engine, woken, lines };
-  }
 
   /** Declared, with keys that are old enough for their policy. */
   async function overdue(count: number, everyMs = 1_000): Promise<readonly string[]> {
