@@ -43,16 +43,27 @@ function someDue(due: readonly DueCredential[], { nth: first, of }: { readonly n
   return [...new Map(from.map((one) => [one.name, one])).values()].slice(0, of);
 }
 
+/** What a sweep sees, mostly after a rotation has ended: while one is open its credential is not due. */
+async function look(side: Side, { ends, to, limit }: { readonly ends: string | null; readonly to: 'aborted' | 'done'; readonly limit: number }): Promise<unknown> {
+  const { ledger, due } = side;
+  const open = ends === null ? null : await ledger.openRotation(ends);
+  const lease = open === null ? null : await ledger.lease(open.id, 'w1', 60_000);
+  if (lease !== null) await ledger.commit(lease, lease.rotation.state, { to });
+  const seen = await ledger.dueCredentials(limit);
+  due.splice(0, due.length, ...seen, ...due.slice(0, REMEMBERED));
+  return seen;
+}
+
 /** Most rotations are told the state that they are in. */
 const expectation = rarely(fc.constantFrom(...ROTATION_STATES));
 
 const rotations = [
   operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom('manual', 'emergency'), path: fc.constantFrom(...PATHS), target: fc.constantFrom('k1', 'k2') }),
     ({ ledger }, { target, credential: name, ...rest }) => ledger.request(asked(name, { ...rest, notes: { target } }))),
-  operation(6, 'dueCredentials', fc.integer({ min: 1, max: 3 }), async ({ ledger, due }, limit) => due.splice(0, due.length, ...(await ledger.dueCredentials(limit)), ...due.slice(0, REMEMBERED))),
-  operation(8, 'requestDue', fc.record({ nth, occurrence: instant, of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
+  operation(16, 'dueCredentials', fc.record({ ends: fc.option(credential), to: fc.constantFrom('aborted', 'done'), limit: fc.integer({ min: 1, max: 3 }) }), look),
+  operation(16, 'requestDue', fc.record({ nth, occurrence: instant, of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
     ledger.requestDue(someDue(due, given).map((one) => ({ due: one, actor: ACTOR, occurrence: new Date(given.occurrence) })))),
-  operation(2, 'redate', fc.record({ nth, dueAt: fc.option(instant), of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
+  operation(4, 'redate', fc.record({ nth, dueAt: fc.option(instant), of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
     ledger.redate(someDue(due, given).map((one) => ({ due: one, dueAt: given.dueAt === null ? null : new Date(given.dueAt) })))),
   operation(6, 'lease', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, leases }, given) => {
     const id = pick(ids.rotations, given.nth);
