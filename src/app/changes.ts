@@ -70,7 +70,7 @@ async function rotate(context: Context, request: RotateRequest, actor: Actor): P
     throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: `Lift the pause with \`keyturn resume ${scopeFlag(pause)}\`.` });
   }
   const outcomes: RequestOutcome[] = [];
-  for (const record of records) outcomes.push(await requestRotation(context.engine, await bound(context, record, actor), 'manual', actor, null));
+  for (const record of records) outcomes.push(await requestRotation(context.engine, await bound(context, record, actor), 'manual', actor));
   return await requested(context, outcomes);
 }
 
@@ -106,18 +106,14 @@ async function bound(context: Context, record: CredentialRecord, actor: Actor, m
 async function revoke(context: Context, name: string, actor: Actor): Promise<RequestedRotation> {
   // A leaked key that the ledger does not know yet would live on while people take it for dead.
   const record = await bound(context, await declared(context, name), actor, ' If it has leaked, revoke it at the issuer by hand now.');
-  const [emergency] = await requested(context, [await requestRotation(context.engine, record, 'emergency', actor, null)]);
+  const [emergency] = await requested(context, [await requestRotation(context.engine, record, 'emergency', actor)]);
   if (emergency === undefined) throw new Error('one was asked for');
   return emergency;
 }
 
 async function requested(context: Context, outcomes: readonly RequestOutcome[]): Promise<readonly RequestedRotation[]> {
-  const answers = outcomes.map((outcome) => {
-    if (outcome.outcome === 'answered') throw new KeyturnError('ROTATION_OPEN', 'That occurrence was answered already.', { effect: 'none' });
-    return outcome;
-  });
-  const [keys, now] = await Promise.all([keysById(context.ledger, answers.map(({ rotation }) => rotation)), context.ledger.now()]);
-  return answers.map(({ rotation, outcome }) => ({ rotation: rotationSummary(rotation, keys, now), created: outcome === 'created' }));
+  const [keys, now] = await Promise.all([keysById(context.ledger, outcomes.map(({ rotation }) => rotation)), context.ledger.now()]);
+  return outcomes.map(({ rotation, outcome }) => ({ rotation: rotationSummary(rotation, keys, now), created: outcome === 'created' }));
 }
 
 async function adopt(context: Context, request: AdoptRequest, actor: Actor): Promise<KeyView> {

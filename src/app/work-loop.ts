@@ -8,6 +8,7 @@ import { advance } from '../rotation/advance.ts';
 import { payDebt } from '../rotation/debts.ts';
 import { sweep } from '../rotation/due.ts';
 import { inventory, repairStores } from '../rotation/inventory.ts';
+import { wakeRotations } from '../rotation/request.ts';
 import type { Context } from './context.ts';
 import type { Work } from './work.ts';
 
@@ -35,7 +36,7 @@ export function createWork(context: Working): Work {
         const debt = await ledger.debt(id);
         if (debt !== null) await payDebt(engine, debt, signal);
       }
-      for (const rotation of await ledger.wakeable(DEBTS_A_TURN)) await engine.queue.wake('advance', { rotation }, { dedupeKey: rotation });
+      await wakeRotations(engine, await ledger.wakeable(DEBTS_A_TURN));
       await wakeOutbox(context);
     },
     inventory: (signal) => takeInventories(context, signal),

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
+import type { Ledger } from '../ports/ledger.ts';
 import { toCredential } from './rows.ts';
 import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
 
-type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'setDue' | 'dueCredentials';
+type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'setDue';
 type Declared = Parameters<Ledger['declare']>[0];
 const DECLARED_AT_ONCE = 500;
 
@@ -23,7 +23,6 @@ export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
     async setDue(name, dueAt) {
       await db.updateTable('credentials').set({ due_at: dueAt ?? sql`'infinity'` }).where('name', '=', name).execute();
     },
-    dueCredentials: (limit) => dueCredentials(db, limit),
   };
 }
 
@@ -53,15 +52,4 @@ async function upsert(tx: Tx, credentials: Declared): Promise<void> {
     on conflict (name) do update set
       issuer = excluded.issuer, owner = excluded.owner, revision = excluded.revision, plan = excluded.plan, declared = true,
       due_at = case when c.declared and c.revision = excluded.revision then c.due_at else '-infinity' end`.execute(tx);
-}
-
-async function dueCredentials(db: Db, limit: number): Promise<readonly CredentialRecord[]> {
-  const { rows } = await sql<Parameters<typeof toCredential>[0]>`
-    select c.* from keyturn.credentials c
-    where c.declared and c.due_at <= ${NOW}
-      and not exists (select from keyturn.rotations r where r.credential = c.name and r.finished_at is null)
-      and not exists (select from keyturn.pauses p where p.scope = 'all'
-        or (p.scope = 'issuer' and p.name = c.issuer) or (p.scope = 'credential' and p.name = c.name))
-    order by c.due_at, c.name limit ${limit}`.execute(db);
-  return rows.map(toCredential);
 }

@@ -7,6 +7,7 @@ import type { Batch } from './batch.ts';
 import { credentialMethods } from './credentials.ts';
 import { daily } from './daily.ts';
 import { debtMethods } from './debts.ts';
+import { dueMethods } from './due.ts';
 import { ledgerError } from './failures.ts';
 import { figures } from './figures.ts';
 import { keyMethods } from './keys.ts';
@@ -34,6 +35,7 @@ export function composeLedger({ kind, db, batch, rootKey, installation, sync, cl
   const ledger: Ledger = {
     kind,
     ...credentialMethods(db),
+    ...dueMethods(db, batch),
     ...keyMethods(db),
     ...rotationMethods(db, batch),
     ...askMethods(db),

@@ -34,6 +34,8 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
 const prepared = new WeakMap<PoolClient, Set<string>>();
 /** A pooler in between gave us another server's session, or somebody discarded what ours had prepared. */
 const NO_SUCH_STATEMENT = '26000';
+/** An administrator or a shutdown ended the session. */
+const ENDED = /^57P0/;
 
 async function batch(pool: Pool, statements: readonly Statement[]): Promise<BatchRows> {
   const client = await pool.connect();
@@ -45,8 +47,8 @@ async function batch(pool: Pool, statements: readonly Statement[]): Promise<Batc
       return submit(client, statements);
     });
   } catch (error) {
-    // What the server itself said leaves the session as it was; anything else is the connection's end.
-    if (error instanceof Error && !('severity' in error)) broken = error;
+    // What the server itself said leaves the session as it was, unless it ended it; anything else is the connection's end.
+    if (error instanceof Error && (!('severity' in error) || ENDED.test(sqlState(error) ?? ''))) broken = error;
     throw error;
   } finally {
     client.release(broken);

@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Actor, KeyRecord, Notice, RevocationDebt } from '../core/vocabulary.ts';
-import type { CredentialRecord, Delivery, NameWatch, Pause, Rotation, Transition } from '../ports/ledger.ts';
+import type { CredentialRecord, Delivery, DueCredential, NameWatch, Pause, Rotation, Transition } from '../ports/ledger.ts';
 import type { Tables } from './tables.ts';
 
 type Row<T extends keyof Tables> = Selectable<Tables[T]>;
@@ -110,6 +110,26 @@ export function toCredential(row: Row<'credentials'>): CredentialRecord {
     dueAt: finite(row.due_at),
     firstSeenAt: row.first_seen_at,
     lastRotatedAt: row.last_rotated_at,
+  };
+}
+
+/** A credential's row beside those of its key and its newest rotation. */
+interface DueRow extends Row<'credentials'> {
+  readonly key_created_at: Date | null;
+  readonly last_id: string | null;
+  readonly last_state: Rotation['state'];
+  readonly last_created_at: Date;
+  readonly last_finished_at: Date | null;
+  readonly as_of: Date;
+}
+
+export function toDueCredential(row: DueRow): DueCredential {
+  const { last_id: id, last_state: state, last_created_at: createdAt, last_finished_at: finishedAt } = row;
+  return {
+    ...toCredential(row),
+    currentKey: row.key_created_at === null ? null : { createdAt: row.key_created_at },
+    last: id === null ? null : { id, state, createdAt, finishedAt },
+    asOf: row.as_of,
   };
 }
 

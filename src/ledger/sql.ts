@@ -31,9 +31,11 @@ export async function advisoryLock(tx: Tx, ...words: readonly string[]): Promise
   await sql`select pg_advisory_xact_lock(hashtextextended(${words.join('\u0001')}, 0))`.execute(tx);
 }
 
-/** Runs a statement within a transaction that was begun by itself. */
-export async function runIn(tx: Tx, { text, values }: Statement): Promise<void> {
-  await tx.executeQuery(CompiledQuery.raw(text, [...values]));
+/** Runs a statement within a transaction that was begun by itself. Answers as in a batch: the JSON value of its first row, or null. */
+export async function runIn(tx: Tx, { text, values }: Statement): Promise<unknown> {
+  const { rows } = await tx.executeQuery<Readonly<Record<string, string | null>>>(CompiledQuery.raw(text, [...values]));
+  const [answer = null] = Object.values(rows[0] ?? {});
+  return answer === null ? null : (JSON.parse(answer) as unknown);
 }
 
 /** Runs `work` in one transaction, again from its start when PostgreSQL broke a deadlock by ending it. */

@@ -62,7 +62,16 @@ export function atNowPlus(ms: number): Fragment {
   return fragment`(select keyturn.now() + ${ms}::float8 * interval '1 millisecond')`;
 }
 
+const SEPARATOR = '\u0001';
+
 /** Serialises, until the transaction ends, everybody who asks with the same words. */
 export function lockWords(...words: readonly string[]): Statement {
-  return statement`select null::text from (select pg_advisory_xact_lock(hashtextextended(${words.join('\u0001')}, 0)) offset 0) taken`;
+  return statement`select null::text from (select pg_advisory_xact_lock(hashtextextended(${words.join(SEPARATOR)}, 0)) offset 0) taken`;
+}
+
+/** The same for many at once, always in the same order: two that ask for several of the same never wait for each other. */
+export function lockAll(all: readonly (readonly string[])[]): Statement {
+  return statement`
+    select count(pg_advisory_xact_lock(key))::text
+    from (select hashtextextended(words, 0) as key from jsonb_array_elements_text(${JSON.stringify(all.map((words) => words.join(SEPARATOR)))}::jsonb) words order by key offset 0) ordered`;
 }

@@ -88,22 +88,21 @@ export interface Lease {
   readonly takenOver: boolean;
 }
 
+/** What a person asks for. The schedule asks by `requestDue`. */
 export interface NewRotation {
   readonly credential: string;
-  readonly kind: RotationKind;
+  readonly kind: Exclude<RotationKind, 'scheduled'>;
   readonly path: Path;
   readonly plan: CredentialPlan;
   readonly actor: Actor;
-  readonly occurrence: Date | null;
   readonly oldKeyId: string | null;
   readonly notes?: Readonly<Record<string, unknown>>;
 }
 
 export type RequestOutcome =
   | { readonly outcome: 'created'; readonly rotation: Rotation }
-  /** Another rotation of the credential is open (it is returned), or that occurrence was answered already. */
-  | { readonly outcome: 'open'; readonly rotation: Rotation }
-  | { readonly outcome: 'answered' };
+  /** Another rotation of the credential is open: this one. */
+  | { readonly outcome: 'open'; readonly rotation: Rotation };
 
 export interface NewKey {
   readonly credential: string;
@@ -232,6 +231,28 @@ export interface CredentialRecord {
   readonly lastRotatedAt: Date | null;
 }
 
+/** A credential that may be due, with what says whether it is. */
+export interface DueCredential extends CredentialRecord {
+  readonly currentKey: Pick<KeyRecord, 'createdAt'> | null;
+  /** Its newest rotation, whoever asked for it. */
+  readonly last: Pick<Rotation, 'id' | 'state' | 'createdAt' | 'finishedAt'> | null;
+  /** The ledger's time then. */
+  readonly asOf: Date;
+}
+
+/** The schedule asks for a rotation of a credential, on the plan that it has. */
+export interface DueRequest {
+  readonly due: DueCredential;
+  readonly actor: Actor;
+  /** The instant of the schedule that it answers. */
+  readonly occurrence: Date;
+}
+
+export type DueOutcome =
+  | { readonly outcome: 'created'; readonly rotationId: string }
+  /** A rotation of the credential is open; the occurrence was answered already; or the credential is no longer as it was seen to be, or not due. */
+  | { readonly outcome: 'open' | 'answered' | 'changed' };
+
 export interface Pause {
   readonly scope: 'all' | 'issuer' | 'credential';
   readonly name: string | null;
@@ -308,8 +329,10 @@ export interface Ledger {
   /** In the order of their names; `only` those named, of which unknown ones are left out. */
   credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;
   setDue(name: string, dueAt: Date | null): Promise<void>;
-  /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. */
-  dueCredentials(limit: number): Promise<readonly CredentialRecord[]>;
+  /** When each falls due next, null for never, but for those whose plan or due time is another one by now. One transaction. */
+  redate(dates: readonly { readonly due: DueCredential; readonly dueAt: Date | null }[]): Promise<void>;
+  /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. All of one instant. */
+  dueCredentials(limit: number): Promise<readonly DueCredential[]>;
   key(id: string): Promise<KeyRecord | null>;
   /** Unknown ids are left out. */
   keys(ids: readonly string[]): Promise<readonly KeyRecord[]>;
@@ -321,7 +344,13 @@ export interface Ledger {
   markKey(keyId: string, state: 'lost' | 'revoked', actor: Actor, why: string): Promise<void>;
 
   // rotations
-  /** Inserts a rotation unless one is open. An emergency pre-empts: see docs/architecture.md. One unique row per (credential, occurrence). */
+  /**
+   * Inserts a scheduled rotation for each credential that is still as `due` shows it: declared, due, not paused, on the same plan, with the same
+   * current key and the same newest rotation, which is not open. One transaction, in which a refusal of one leaves the others be; answers in
+   * the order asked. One unique row per (credential, occurrence). At most 1000 at once, and no credential twice.
+   */
+  requestDue(requests: readonly DueRequest[]): Promise<readonly DueOutcome[]>;
+  /** Inserts a rotation unless one is open. An emergency pre-empts: see docs/architecture.md. */
   request(rotation: NewRotation): Promise<RequestOutcome>;
   rotation(idOrPrefix: string): Promise<Rotation | null>;
   openRotation(credential: string): Promise<Rotation | null>;

@@ -21,6 +21,11 @@ export interface WakeOptions {
   readonly dedupeKey?: string;
 }
 
+/** One of several wakes of a job. */
+export interface Wake extends WakeOptions {
+  readonly payload: Readonly<Record<string, string>>;
+}
+
 export interface LaneCounts {
   readonly lane: Lane;
   readonly waiting: number;
@@ -33,6 +38,8 @@ export interface Queue {
   readonly backend: 'redis' | 'postgres' | 'embedded';
   /** Asks for a job. Never throws for a queue that is down: the sweep finds the work again. Resolves false then. */
   wake(job: string, payload: Readonly<Record<string, string>>, options?: WakeOptions): Promise<boolean>;
+  /** The same for many wakes of one job, together. Some may have arrived when it resolves false. */
+  wakeAll(job: string, wakes: readonly Wake[]): Promise<boolean>;
   /** Starts workers for these jobs and the schedulers of those that have an interval; removes schedulers of jobs that are no more. */
   start(jobs: readonly JobDefinition[], options: { concurrency: Readonly<Record<Lane, number>> }): Promise<void>;
   counts(): Promise<readonly LaneCounts[]>;

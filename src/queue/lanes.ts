@@ -1,4 +1,4 @@
-import { LANES, type JobDefinition, type Lane, type LaneCounts, type Queue, type WakeOptions } from '../ports/queue.ts';
+import { LANES, type JobDefinition, type Lane, type LaneCounts, type Queue, type Wake, type WakeOptions } from '../ports/queue.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { LaneProcessor, LaneQueue, LaneWorker, Payload, QueueBackend, WorkerTuning } from './backend.ts';
 import { assertSchedulers } from './schedulers.ts';
@@ -6,6 +6,8 @@ import { within } from './within.ts';
 
 /** How long a wake may take before the sweep is trusted with it. */
 const WAKE_WITHIN_MS = 3_000;
+/** BullMQ's PostgreSQL backend takes a lock for each key of a bulk, of which a server has some thousands for everybody. */
+const WAKES_AT_ONCE = 250;
 const ANSWER_WITHIN_MS = 5_000;
 /** What jobs get to notice that their signal was aborted. */
 const ABORT_GRACE_MS = 2_000;
@@ -46,11 +48,24 @@ export class LaneQueues implements Queue {
 
   /** False too before `start`, which says which lane a job belongs to. */
   async wake(job: string, payload: Payload, options: WakeOptions = {}): Promise<boolean> {
+    return await this.#add(job, (queue) => queue.add(job, payload, jobOptions(job, options)));
+  }
+
+  /** As `wake`, each with its own options. */
+  async wakeAll(job: string, wakes: readonly Wake[]): Promise<boolean> {
+    for (let start = 0; start < wakes.length; start += WAKES_AT_ONCE) {
+      const jobs = wakes.slice(start, start + WAKES_AT_ONCE).map(({ payload, ...options }) => ({ name: job, data: payload, opts: jobOptions(job, options) }));
+      if (!(await this.#add(job, (queue) => queue.addBulk(jobs)))) return false;
+    }
+    return true;
+  }
+
+  async #add(job: string, add: (queue: LaneQueue) => Promise<unknown>): Promise<boolean> {
     const lane = this.#jobs.get(job)?.lane;
     const queue = lane === undefined ? undefined : this.#queues.get(lane);
     if (queue === undefined || this.#closed !== null || !this.#backend.reachable()) return false;
     try {
-      await within(WAKE_WITHIN_MS, queue.add(job, payload, jobOptions(job, options)));
+      await within(WAKE_WITHIN_MS, add(queue));
       return true;
     } catch (error) {
       this.#events.error(asError(error), lane ?? job);

@@ -27,7 +27,7 @@ export interface Plugins {
 /** What the engine needs of the rest of Keyturn; made once per worker by src/app. */
 export interface Engine {
   readonly ledger: Ledger;
-  readonly queue: Pick<Queue, 'wake'>;
+  readonly queue: Pick<Queue, 'wake' | 'wakeAll'>;
   /** Opens (or finds open) the plug-ins of a plan. Throws where a reference does not resolve. */
   readonly plugins: (plan: CredentialPlan) => Promise<Plugins>;
   readonly fingerprint: Fingerprinter;

@@ -50,7 +50,7 @@ async function record(): Promise<void> {
   const { ledger, pool } = await openLedger({ dataDir: join(directory, 'data'), rootKey: ROOT_KEY });
   await ledger.declare(planCredentials(holder.current()));
   const plugins = createPluginCache(resolveSecret);
-  const engine: Engine = { ledger, queue: { wake: async () => true }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(ROOT_KEY), log: SILENT, clock: REAL_CLOCK, worker: 'recorder' };
+  const engine: Engine = { ledger, queue: { wake: async () => true, wakeAll: async () => true }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(ROOT_KEY), log: SILENT, clock: REAL_CLOCK, worker: 'recorder' };
   const recording = { directory: applications, sandbox, engine, pool };
   const cases: RecordedCase[] = [];
   await ledger.setPause({ scope: 'credential', name: 'somebody-elses', actor: ACTOR });
@@ -74,7 +74,7 @@ async function play({ directory, sandbox, engine }: Recording, one: HistoryCase)
   await ledger.adopt({ credential: one.name, issuer: 'hm', issuerKeyId: id, name: `${one.name}-by-hand`, prefix: key.slice(0, 8), fingerprint: engine.fingerprint(new Secret(key)), scopes, state: 'current', proven: true, rotationId: null, createdAt: null }, ACTOR, { proof: 'recorded' });
   const declared = await ledger.credential(one.name);
   if (declared === null) throw new Error(`${one.name} is not declared`);
-  const asked = await requestRotation(engine, declared, one.path === 'emergency' ? 'emergency' : 'manual', ACTOR, null);
+  const asked = await requestRotation(engine, declared, one.path === 'emergency' ? 'emergency' : 'manual', ACTOR);
   if (asked.outcome !== 'created') throw new Error(`${one.name}: ${asked.outcome}`);
   const worker = mortal(engine, one.death, one.lies);
   const until = Date.now() + REACH_MS;

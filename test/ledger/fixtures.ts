@@ -1,6 +1,6 @@
 import type { CredentialPlan } from '../../src/core/plan.ts';
 import type { Actor, Notice } from '../../src/core/vocabulary.ts';
-import type { Change, Ledger, Lease, NewDebt, NewKey, NewRotation, Rotation } from '../../src/ports/ledger.ts';
+import type { Change, DueCredential, Ledger, Lease, NewDebt, NewKey, NewRotation, Rotation } from '../../src/ports/ledger.ts';
 import { openOn, type OpenRuntime } from '../support/runtimes.ts';
 
 export const ACTOR: Actor = { who: 'test', why: 'because' };
@@ -40,9 +40,19 @@ export async function declared(ledger: Ledger, ...names: readonly string[]): Pro
   await ledger.declare(names.map((name) => ({ plan: planOf(name), revision: 'r1' })));
 }
 
+/** What the sweep sees of these, in their order. Throws for one that is not due. */
+export async function due(ledger: Ledger, ...names: readonly string[]): Promise<readonly DueCredential[]> {
+  const seen = new Map((await ledger.dueCredentials(1_000)).map((one) => [one.name, one]));
+  return names.map((name) => {
+    const one = seen.get(name);
+    if (one === undefined) throw new Error(`${name} is not due`);
+    return one;
+  });
+}
+
 export function asked(credential: string, more: Partial<NewRotation> & { readonly issuer?: string } = {}): NewRotation {
   const { issuer, ...rest } = more;
-  return { credential, kind: 'manual', path: 'displace', plan: planOf(credential, issuer), actor: ACTOR, occurrence: null, oldKeyId: null, ...rest };
+  return { credential, kind: 'manual', path: 'displace', plan: planOf(credential, issuer), actor: ACTOR, oldKeyId: null, ...rest };
 }
 
 export function keyOf(credential: string, more: Partial<NewKey> = {}): NewKey {

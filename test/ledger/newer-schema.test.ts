@@ -12,7 +12,7 @@ import { postgresPool } from '../../src/ledger/postgres.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { until } from '../support/processes.ts';
 import { openOn, openRuntime, ROOT_KEY, RUNTIMES, type OpenRuntime } from '../support/runtimes.ts';
-import { ACTOR, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, MINUTE, noticeOf, planOf } from './fixtures.ts';
+import { ACTOR, asked, begun, committed, created, debtOf, declared, due, fresh, keyOf, leased, MINUTE, noticeOf, planOf } from './fixtures.ts';
 
 const FUTURE = '9998-future';
 /** What a later Keyturn might bring: more columns, in the tables that workers write to all the time. */
@@ -53,6 +53,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
   test('every other write is refused within a bound of a second or so, and nothing of it is written; reading goes on', async () => {
     const { ledger } = open;
     await declared(ledger, 'c');
+    const [seen] = await due(ledger, 'c');
     const key = await ledger.adopt(keyOf('c', { state: 'current' }), ACTOR, {});
     const lease = await begun(ledger);
     await ledger.notify(noticeOf('n'), ['ops'], 1);
@@ -60,7 +61,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
     const delivery = await ledger.leaseDelivery(deliveryId, 'w', MINUTE);
     const debt = await ledger.addDebt(debtOf('c'), ACTOR);
     const paid = await ledger.leaseDebt(debt?.id ?? '', 'w', MINUTE);
-    if (delivery === null || debt === null || paid === null) throw new Error('the stage is not set');
+    if (delivery === null || debt === null || paid === null || seen === undefined) throw new Error('the stage is not set');
     await migrate();
     // The answer that a write may rely on is a second old at most.
     await until(() => failure(ledger.setDue('c', null)), 5_000, 'a write to be refused');
@@ -68,6 +69,8 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
     const entry = { type: 't', actor: ACTOR, credential: null, rotationId: null, keyId: null, detail: {} };
     const writes: readonly (readonly [string, () => Promise<unknown>])[] = [
       ['declare', () => ledger.declare([{ plan: planOf('d'), revision: 'r' }])],
+      ['redate', () => ledger.redate([{ due: seen, dueAt: null }])],
+      ['requestDue', () => ledger.requestDue([{ due: seen, actor: ACTOR, occurrence: new Date() }])],
       ['setDue', () => ledger.setDue('c', null)],
       ['adopt', () => ledger.adopt(keyOf('d'), ACTOR, {})],
       ['markKey', () => ledger.markKey(key.id, 'lost', ACTOR, 'x')],

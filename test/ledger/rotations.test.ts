@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MINUTE, asked, begun, committed, created, declared, fresh, leased, planOf } from './fixtures.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, declared, due, fresh, leased, planOf } from './fixtures.ts';
 import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
 describe.each(LEDGERS)('rotations in the ledger on $name', (kind) => {
@@ -31,11 +31,15 @@ describe.each(LEDGERS)('rotations in the ledger on $name', (kind) => {
   test('an occurrence of a schedule is answered once, even after its rotation has ended', async () => {
     const credential = fresh('occ');
     const occurrence = new Date('2026-03-29T02:30:00Z');
-    const rotation = await created(open.ledger, asked(credential, { kind: 'scheduled', occurrence }));
-    expect(rotation.occurrence).toEqual(occurrence);
-    await committed(open.ledger, await leased(open.ledger, rotation.id), 'requested', { to: 'aborted', reason: 'x' });
-    expect(await open.ledger.request(asked(credential, { kind: 'scheduled', occurrence }))).toEqual({ outcome: 'answered' });
-    await created(open.ledger, asked(credential, { kind: 'scheduled', occurrence: new Date('2026-03-30T02:30:00Z') }));
+    const ask = async (at: Date) => (await open.ledger.requestDue((await due(open.ledger, credential)).map((one) => ({ due: one, actor: ACTOR, occurrence: at }))))[0];
+    await declared(open.ledger, credential);
+    expect(await ask(occurrence)).toMatchObject({ outcome: 'created' });
+    const rotation = await open.ledger.openRotation(credential);
+    expect(rotation?.occurrence).toEqual(occurrence);
+    await committed(open.ledger, await leased(open.ledger, rotation?.id ?? ''), 'requested', { to: 'aborted', reason: 'x' });
+    expect(await ask(occurrence)).toEqual({ outcome: 'answered' });
+    expect(await ask(new Date('2026-03-30T02:30:00Z'))).toMatchObject({ outcome: 'created' });
+    await declared(open.ledger);
   });
 
   test('a rotation is found by its id or a prefix that fits it alone', async () => {

@@ -20,6 +20,11 @@ function start(queue: Queue, ...jobs: readonly JobDefinition[]): Promise<void> {
   return queue.start(jobs, { concurrency: CONCURRENCY });
 }
 
+/** One wake for each id, which is also its key. */
+function wakes(...ids: readonly string[]) {
+  return ids.map((id) => ({ payload: { id }, dedupeKey: id }));
+}
+
 /** A job that runs until told to end. */
 function gate() {
   const runs: { readonly payload: unknown; readonly signal: AbortSignal; readonly end: () => void }[] = [];
@@ -76,6 +81,33 @@ describe.each(RUNTIMES)('the queue on $name', (runtime) => {
     await wake();
     await until(() => runs.length === 3);
     runs[2]?.end();
+  });
+
+  test('wakes that come together are as many single ones: one a key while they wait, one more after a run, each with its payload', async () => {
+    const { runs, definition } = gate();
+    await start(open.queue, definition, job('other', async () => undefined, { lane: 'delivery' }));
+    const ids = () => runs.map(({ payload }) => (payload as { id: string }).id).sort();
+    expect(await open.queue.wakeAll('gated', [])).toBe(true);
+    expect(await open.queue.wakeAll('nobody', wakes('a'))).toBe(false);
+    expect(await open.queue.wakeAll('gated', wakes('a', 'a', 'b'))).toBe(true);
+    await until(() => runs.length === 2);
+    expect(ids()).toEqual(['a', 'b']);
+    // Both slots are taken: what comes now for a running key is kept for after it, what waits is one a key.
+    await Promise.all([open.queue.wakeAll('gated', wakes('a', 'c')), open.queue.wakeAll('gated', wakes('c', 'a'))]);
+    await open.queue.wake('gated', { id: 'c' }, { dedupeKey: 'c' });
+    expect(runs).toHaveLength(2);
+    const ended = setInterval(() => runs.forEach((run) => run.end()), 10);
+    await until(async () => runs.length >= 4 && (await open.queue.counts()).every((lane) => lane.active + lane.waiting === 0));
+    clearInterval(ended);
+    expect(ids()).toEqual(['a', 'a', 'b', 'c']);
+    expect(complaints).toEqual([]);
+  });
+
+  test('many wakes together keep each its own delay', async () => {
+    await start(open.queue, job('timed', async () => undefined));
+    const delayed = async () => (await open.queue.counts()).find((c) => c.lane === 'rotation')?.delayed;
+    await open.queue.wakeAll('timed', [{ payload: {}, delayMs: 60_000, dedupeKey: 'k' }, { payload: {}, delayMs: 50_000, dedupeKey: 'k' }, { payload: {}, delayMs: 60_000 }]);
+    expect(await delayed()).toBe(2);
   });
 
   test('a delayed wake waits, gives way to one for now, and the last delay counts', async () => {

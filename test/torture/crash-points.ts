@@ -19,7 +19,7 @@ const SIDES = ['before', 'after'] as const;
 /** The next worker starts soon: within the lease, so that it is also waited out. */
 const DOWN_MS = 2_000;
 /** Steps at which something changes, here or outside; `.answer` is where it has changed and is not known yet. */
-const CHANGING = /^(ledger\.(commit|lease|leaseDebt|settleDebt|postponeDebt|request|watchFound)|issuer\.(create|revoke)|store\.(stage|promote|retire)|hook\.run)(\.answer)?$/;
+const CHANGING = /^(ledger\.(commit|lease|leaseDebt|settleDebt|postponeDebt|request|requestDue|redate|watchFound)|issuer\.(create|revoke)|store\.(stage|promote|retire)|hook\.run)(\.answer)?$/;
 
 /** One crash at each step of the route that changes something, or at each step whatever it does, on both sides of it. */
 export async function* singles(route: Route, everyAwait: boolean): AsyncGenerator<Crashed> {

@@ -27,7 +27,7 @@ export const REGRESSIONS: readonly Route[] = [
   }),
   // Found by the crash points once the judge also asked for the overlap after a repair: a worker that died right after the repair forgot it.
   change('a repair whose record was lost begins the overlap anew', { overlapMs: minutes(5) }, {
-    wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }], crashes: [{ step: 190, side: 'after', does: 'kill', ms: seconds(2) }],
+    wishes: [ROTATE, { at: minutes(12), does: 'put-back', of: 0, ms: 0 }], crashes: [{ step: 122, side: 'after', does: 'kill', ms: seconds(2) }],
   }),
   // Found at seed 20261124, run 787: the inventory had read the open rotations before, and the keys after, a lost create was adopted.
   { name: 'a key that is adopted while an inventory runs is no orphan', scenario: {
@@ -45,6 +45,6 @@ export const REGRESSIONS: readonly Route[] = [
       { ...PLAIN, begins: 'people', overlapMs: minutes(40), places: ['labels'], rereadMs: minutes(20) },
       { ...PLAIN, begins: 'people', places: ['labels'], useMs: minutes(7) },
     ],
-    wishes: [], crashes: [{ step: 147, side: 'before', does: 'freeze', ms: 3_319_327 }], stale: [{ nth: 0, ms: 1_842 }], weather: { calls: 'store', percent: 20 },
+    wishes: [], crashes: [{ step: 143, side: 'before', does: 'freeze', ms: 3_319_327 }], stale: [{ nth: 0, ms: 1_842 }], weather: { calls: 'store', percent: 20 },
   } },
 ];

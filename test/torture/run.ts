@@ -358,7 +358,7 @@ class Run {
       this.#world.trail.add({ what: 'emergency-asked', credential });
       this.#count('emergencies');
     }
-    await requestRotation({ ...worker.engine, ledger: this.#ledger }, record, emergency ? 'emergency' : 'manual', ACTOR, null);
+    await requestRotation({ ...worker.engine, ledger: this.#ledger }, record, emergency ? 'emergency' : 'manual', ACTOR);
   }
 
   /** Faults end; nothing new falls due; whoever is down is started for the last time. */

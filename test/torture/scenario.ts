@@ -73,7 +73,7 @@ export interface Scenario extends Weather {
 const CALLS = [
   'issuer.create', 'issuer.create', 'issuer.create', 'issuer.revoke', 'issuer.revoke', 'issuer.list', 'issuer.inspect', 'issuer.probe', 'issuer.prove',
   'store.promote', 'store.promote', 'store.promote', 'store.stage', 'store.stage', 'store.read', 'store.retire', 'store.probe',
-  'check.run', 'hook.run', 'ledger.commit', 'ledger.commit', 'ledger.settleDebt', 'ledger.renew', 'ledger.lease', 'ledger.request', 'ledger.postponeDebt', 'ledger.watchFound',
+  'check.run', 'hook.run', 'ledger.commit', 'ledger.commit', 'ledger.settleDebt', 'ledger.renew', 'ledger.lease', 'ledger.request', 'ledger.requestDue', 'ledger.postponeDebt', 'ledger.watchFound',
 ] as const;
 
 const fault: fc.Arbitrary<FaultSpec> = fc

@@ -1,7 +1,7 @@
 /** Every call of the port that changes something, with random arguments, weighted so that rotations get somewhere. */
 import * as fc from 'fast-check';
-import { PATHS, ROTATION_KINDS, ROTATION_STATES, type RotationState } from '../../../src/core/vocabulary.ts';
-import type { Lease } from '../../../src/ports/ledger.ts';
+import { PATHS, ROTATION_STATES, type RotationState } from '../../../src/core/vocabulary.ts';
+import type { DueCredential, Lease } from '../../../src/ports/ledger.ts';
 import { ACTOR, asked, created, noticeOf, planOf } from '../fixtures.ts';
 import { CREDENTIALS, change, changeFor, credential, issuer, issuerKeyId, newDebt, newKey, notices, nth, pick, rarely, span, type Asked } from './change.ts';
 import { BEGINNING, type Side } from './side.ts';
@@ -34,13 +34,37 @@ function kept<T>(list: T[], one: T | null): T | null {
   return one;
 }
 
+/** Of what was seen to be due, that much is remembered from before. */
+const REMEMBERED = 6;
+
+/** Some that were seen to be due, of each credential one sight: fresh or stale. */
+function someDue(due: readonly DueCredential[], { nth: first, of }: { readonly nth: number; readonly of: number }): readonly DueCredential[] {
+  const from = first === 0 ? due : due.slice(first % Math.max(due.length, 1));
+  return [...new Map(from.map((one) => [one.name, one])).values()].slice(0, of);
+}
+
+/** What a sweep sees, mostly after a rotation has ended: while one is open its credential is not due. */
+async function look(side: Side, { ends, to, limit }: { readonly ends: string | null; readonly to: 'aborted' | 'done'; readonly limit: number }): Promise<unknown> {
+  const { ledger, due } = side;
+  const open = ends === null ? null : await ledger.openRotation(ends);
+  const lease = open === null ? null : await ledger.lease(open.id, 'w1', 60_000);
+  if (lease !== null) await ledger.commit(lease, lease.rotation.state, { to });
+  const seen = await ledger.dueCredentials(limit);
+  due.splice(0, due.length, ...seen, ...due.slice(0, REMEMBERED));
+  return seen;
+}
+
 /** Most rotations are told the state that they are in. */
 const expectation = rarely(fc.constantFrom(...ROTATION_STATES));
 
 const rotations = [
-  operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom(...ROTATION_KINDS), path: fc.constantFrom(...PATHS), occurrence: fc.option(instant, { freq: 2 }), target: fc.constantFrom('k1', 'k2') }),
-    ({ ledger }, { target, occurrence, credential: name, ...rest }) =>
-      ledger.request(asked(name, { ...rest, occurrence: occurrence === null ? null : new Date(occurrence), notes: { target } }))),
+  operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom('manual', 'emergency'), path: fc.constantFrom(...PATHS), target: fc.constantFrom('k1', 'k2') }),
+    ({ ledger }, { target, credential: name, ...rest }) => ledger.request(asked(name, { ...rest, notes: { target } }))),
+  operation(16, 'dueCredentials', fc.record({ ends: fc.option(credential), to: fc.constantFrom('aborted', 'done'), limit: fc.integer({ min: 1, max: 3 }) }), look),
+  operation(16, 'requestDue', fc.record({ nth, occurrence: instant, of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
+    ledger.requestDue(someDue(due, given).map((one) => ({ due: one, actor: ACTOR, occurrence: new Date(given.occurrence) })))),
+  operation(4, 'redate', fc.record({ nth, dueAt: fc.option(instant), of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
+    ledger.redate(someDue(due, given).map((one) => ({ due: one, dueAt: given.dueAt === null ? null : new Date(given.dueAt) })))),
   operation(6, 'lease', fc.record({ nth, worker, span: lifetime }), async ({ ledger, ids, leases }, given) => {
     const id = pick(ids.rotations, given.nth);
     return id === undefined ? undefined : kept(leases, await ledger.lease(id, given.worker, given.span));

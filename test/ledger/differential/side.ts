@@ -1,7 +1,7 @@
 /** The two ledgers that are driven by the same operations, each with the ids and records that it handed out. */
 import type { RevocationDebt } from '../../../src/core/vocabulary.ts';
 import { openLedger, type SqlPool } from '../../../src/ledger/index.ts';
-import type { Delivery, Ledger, Lease } from '../../../src/ports/ledger.ts';
+import type { Delivery, DueCredential, Ledger, Lease } from '../../../src/ports/ledger.ts';
 import { stopClock } from '../../support/clock.ts';
 import { createModelLedger } from '../../support/model-ledger/index.ts';
 import { ROOT_KEY, type Runtime } from '../../support/runtimes.ts';
@@ -20,6 +20,7 @@ export interface Side {
   /** What this side handed out to its workers; some of it is stale by now. */
   readonly leases: Lease[];
   readonly debts: RevocationDebt[];
+  readonly due: DueCredential[];
   readonly deliveries: Delivery[];
   readonly setClock: (at: number) => Promise<void>;
   readonly readIds: () => Promise<Ids>;
@@ -28,7 +29,7 @@ export interface Side {
 export const BEGINNING = Date.parse('2026-01-01T00:00:00Z');
 
 function sideOf(ledger: Ledger, setClock: Side['setClock'], readIds: Side['readIds']): Side {
-  return { ledger, ids: { rotations: [], keys: [], debts: [], deliveries: [] }, leases: [], debts: [], deliveries: [], setClock, readIds };
+  return { ledger, ids: { rotations: [], keys: [], debts: [], deliveries: [] }, leases: [], debts: [], due: [], deliveries: [], setClock, readIds };
 }
 
 export function modelSide(): Side {

@@ -1,7 +1,7 @@
 import type { Ledger } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
 import { inOrder, toCredential } from './rows.ts';
-import { words, type State } from './state.ts';
+import type { State } from './state.ts';
 import type { CredentialRow } from './tables.ts';
 
 type Declared = Parameters<Ledger['declare']>[0];
@@ -20,10 +20,6 @@ export function credentialMethods(state: State) {
     setDue: (name: string, dueAt: Date | null) => {
       const row = state.credentials.get(name);
       if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });
-    },
-    dueCredentials: (limit: number) => {
-      const due = state.credentials.all().filter((row) => isDue(state, row));
-      return inOrder(due, (row) => row.dueAt, (row) => row.name).slice(0, limit).map(toCredential);
     },
   };
 }
@@ -48,13 +44,4 @@ function upsert(state: State, plan: CredentialRow['plan'], revision: string): vo
   }
   const same = before.declared && before.revision === revision;
   state.credentials.put({ ...before, ...facts, dueAt: same ? before.dueAt : -Infinity });
-}
-
-function isDue(state: State, row: CredentialRow): boolean {
-  return row.declared && row.dueAt <= state.now() && state.by.openRotation.one(row.name) === undefined && !isPaused(state, row);
-}
-
-function isPaused(state: State, { name, issuer }: CredentialRow): boolean {
-  const scopes = [words('all', ''), words('issuer', issuer), words('credential', name)];
-  return scopes.some((scope) => state.pauses.get(scope) !== undefined);
 }

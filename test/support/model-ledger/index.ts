@@ -12,6 +12,7 @@ import { auditMethods } from './audit.ts';
 import { Refused } from './commit.ts';
 import { credentialMethods } from './credentials.ts';
 import { debtMethods } from './debts.ts';
+import { dueMethods } from './due.ts';
 import { daily, figures } from './figures.ts';
 import { idMaker } from './ids.ts';
 import { keyMethods } from './keys.ts';
@@ -80,6 +81,7 @@ function composed(state: State, key: Buffer, installation: string): Ledger {
     kind: 'postgres',
     ...transactions(state.journal, {
       ...credentialMethods(state),
+      ...dueMethods(state),
       ...keyMethods(state),
       ...rotations,
       ...askMethods(state),

@@ -1,4 +1,5 @@
 import { canonical } from '../../../src/ledger/chain.ts';
+import type { RotationKind } from '../../../src/core/vocabulary.ts';
 import type { NewRotation, RequestOutcome } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
 import { releaseSlot, unlockLocations } from './reservations.ts';
@@ -18,8 +19,7 @@ export function request(state: State, asked: NewRotation): RequestOutcome {
     if (!preempts(asked, open)) return { outcome: 'open', rotation: toRotation(open) };
     preempt(state, open, asked);
   }
-  if (answered(state, asked)) return { outcome: 'answered' };
-  return { outcome: 'created', rotation: toRotation(insert(state, asked)) };
+  return { outcome: 'created', rotation: toRotation(insert(state, { ...asked, occurrence: null })) };
 }
 
 /** An emergency pre-empts everything but the same emergency that has not gone past revoking. */
@@ -28,11 +28,6 @@ function preempts(asked: NewRotation, open: RotationRow): boolean {
   if (open.kind !== 'emergency') return true;
   const early = open.state === 'requested' || open.state === 'revoking';
   return !early || canonical(open.asked) !== canonical(asked.notes ?? {});
-}
-
-function answered(state: State, { credential, occurrence }: NewRotation): boolean {
-  if (occurrence === null) return false;
-  return state.by.rotationsOfCredential.of(credential).some((row) => row.occurrence === occurrence.getTime());
 }
 
 function preempt(state: State, open: RotationRow, by: NewRotation): void {
@@ -66,7 +61,13 @@ function attemptName(rotation: RotationRow): string | null {
   return typeof attempt.name === 'string' ? attempt.name : null;
 }
 
-function insert(state: State, asked: NewRotation): RotationRow {
+/** What `insert` is told: what a person asked for, or what the schedule did. */
+export interface Requested extends Omit<NewRotation, 'kind'> {
+  readonly kind: RotationKind;
+  readonly occurrence: Date | null;
+}
+
+export function insert(state: State, asked: Requested): RotationRow {
   const { credential, kind, path, oldKeyId } = asked;
   const [id, now, notes, actor] = [state.newId(), state.now(), frozenCopy(asked.notes ?? {}), frozenCopy(asked.actor)];
   const rotation = state.rotations.put({

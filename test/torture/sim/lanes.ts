@@ -44,8 +44,11 @@ export class SharedQueue {
   }
 
   /** As one worker's engine has it. */
-  port(): Pick<Queue, 'wake'> {
-    return { wake: async (job, payload, options) => this.#wake({ name: job, payload }, options) };
+  port(): Pick<Queue, 'wake' | 'wakeAll'> {
+    return {
+      wake: async (job, payload, options) => this.#wake({ name: job, payload }, options),
+      wakeAll: async (job, wakes) => wakes.map(({ payload, ...options }) => this.#wake({ name: job, payload }, options)).every(Boolean),
+    };
   }
 
   join(taker: Taker): void {
