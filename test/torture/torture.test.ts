@@ -27,8 +27,10 @@ describe('torture', () => {
     expect(one.steps).toEqual(other.steps);
   });
 
-  test.each(REGRESSIONS)('$name', async ({ scenario }) => {
-    expect((await run(scenario, modelLedger)).broken).toEqual([]);
+  test.each(REGRESSIONS)('$name', async ({ scenario, aims = [] }) => {
+    const { broken, steps } = await run(scenario, modelLedger);
+    expect(broken).toEqual([]);
+    expect(scenario.crashes.map(({ step }) => steps[step])).toEqual(aims);
   });
 
   test('a store that shows writes late is not written to over and over', async () => {
