@@ -21,7 +21,9 @@ export function printTerminal(benchmark: Benchmark, results: readonly (Row | Ski
 
 export function printMarkdown(benchmark: Benchmark, results: readonly (Row | Skip)[]): string {
   const tables = tablesOf(benchmark, results).map(({ title, head, rows }) => [`**${title}**`, '', line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n'));
-  return [benchmark.measures, '', ...tables, ...skips(results)].join('\n');
+  // A stack would name places of this machine.
+  const troubles = skips(results).map((line) => line.split('\n    at ')[0]);
+  return [benchmark.measures, '', ...tables, ...troubles].join('\n');
 }
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
