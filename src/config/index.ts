@@ -1,6 +1,6 @@
 /** Configuration: one schema, one loader, the only reader of the process's environment. */
 export { proxyEnvironment, readEnvironment, type Env, type Environment } from './environment.ts';
-export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptions } from './load.ts';
+export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptions, type Settings } from './load.ts';
 export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
 export { ConfigError } from './problems.ts';
 export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';

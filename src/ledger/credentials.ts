@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
+import type { PlannedCredential } from '../core/plan.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
 import { toCredential } from './rows.ts';
 import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
 
 type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'setDue' | 'dueCredentials';
-type Declared = Parameters<Ledger['declare']>[0];
 const DECLARED_AT_ONCE = 500;
 
 export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
@@ -28,17 +28,21 @@ export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
 }
 
 /** A credential that is new, came back or changed has no due instant until somebody computes it again. */
-async function declare(tx: Tx, credentials: Declared): Promise<void> {
+async function declare(tx: Tx, credentials: Iterable<PlannedCredential>): Promise<void> {
   await advisoryLock(tx, 'declare');
-  for (let start = 0; start < credentials.length; start += DECLARED_AT_ONCE) {
-    await upsert(tx, credentials.slice(start, start + DECLARED_AT_ONCE));
+  const names: string[] = [];
+  const waiting: PlannedCredential[] = [];
+  for (const planned of credentials) {
+    names.push(planned.plan.credential);
+    waiting.push(planned);
+    if (waiting.length === DECLARED_AT_ONCE) await upsert(tx, waiting.splice(0));
   }
-  const names = json(credentials.map(({ plan }) => plan.credential));
+  if (waiting.length > 0) await upsert(tx, waiting);
   await sql`update keyturn.credentials set declared = false
-    where declared and name not in (select jsonb_array_elements_text(${names}::jsonb))`.execute(tx);
+    where declared and name not in (select jsonb_array_elements_text(${json(names)}::jsonb))`.execute(tx);
 }
 
-async function upsert(tx: Tx, credentials: Declared): Promise<void> {
+async function upsert(tx: Tx, credentials: readonly PlannedCredential[]): Promise<void> {
   const rows = credentials.map(({ plan, revision }) => ({
     name: plan.credential,
     issuer: plan.issuer.name,

@@ -3,7 +3,7 @@
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
 import type { Anchor } from '../core/anchor.ts';
-import type { CredentialPlan } from '../core/plan.ts';
+import type { CredentialPlan, PlannedCredential } from '../core/plan.ts';
 import type {
   Actor,
   DebtCause,
@@ -294,8 +294,11 @@ export interface Ledger {
   installation(): Promise<string>;
 
   // credentials and keys
-  /** Records what is declared; undeclares the rest. Recomputes nothing of open rotations. */
-  declare(credentials: readonly { readonly plan: CredentialPlan; readonly revision: string }[]): Promise<void>;
+  /**
+   * Records what is declared and undeclares the rest, in one transaction. Recomputes nothing of open rotations. Takes the
+   * credentials a few at a time, so that they need not all be in memory, and from the start when it has to run again.
+   */
+  declare(credentials: Iterable<PlannedCredential>): Promise<void>;
   credential(name: string): Promise<CredentialRecord | null>;
   /** In the order of their names; `only` those named, of which unknown ones are left out. */
   credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;

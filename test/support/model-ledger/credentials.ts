@@ -29,7 +29,8 @@ export function credentialMethods(state: State) {
 }
 
 /** A credential that is new, came back or changed has no due instant until somebody computes it again. */
-function declare(state: State, credentials: Declared): void {
+function declare(state: State, given: Declared): void {
+  const credentials = [...given];
   const declared = new Set(credentials.map(({ plan }) => plan.credential));
   if (declared.size < credentials.length) throw new Error('a credential is declared twice');
   for (const { plan, revision } of credentials) upsert(state, frozenCopy(plan), revision);

@@ -1,0 +1,31 @@
+/** Plans as they wait to be declared: a hundred thousand take some megabytes, and a few at a time are unpacked. */
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import type { PlannedCredential } from '../core/plan.ts';
+
+const IN_A_PACK = 500;
+
+/** Plans that are much alike, as JSON and compressed. */
+export type Packs = readonly Uint8Array<ArrayBuffer>[];
+
+export function pack(plans: Iterable<PlannedCredential>): Packs {
+  const packs: Uint8Array<ArrayBuffer>[] = [];
+  const waiting: PlannedCredential[] = [];
+  for (const planned of plans) {
+    waiting.push(planned);
+    if (waiting.length === IN_A_PACK) packs.push(packed(waiting.splice(0)));
+  }
+  return waiting.length === 0 ? packs : [...packs, packed(waiting)];
+}
+
+/** Each iteration begins anew, and holds one pack at a time. */
+export function unpacked(packs: Packs): Iterable<PlannedCredential> {
+  return {
+    *[Symbol.iterator]() {
+      for (const one of packs) yield* JSON.parse(inflateRawSync(one).toString()) as PlannedCredential[];
+    },
+  };
+}
+
+function packed(plans: readonly PlannedCredential[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(deflateRawSync(JSON.stringify(plans))); // a Buffer may be a window on a larger one
+}
