@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import type { PlannedCredential } from '../core/plan.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
 import { toCredential } from './rows.ts';
-import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
+import { NOW, advisoryLock, bounded, inTransaction, json, type Db, type Tx } from './sql.ts';
 
-type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'setDue' | 'dueCredentials';
+type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'declaredCredentials' | 'issuers' | 'setDue' | 'dueCredentials';
 const DECLARED_AT_ONCE = 500;
 
 export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
@@ -19,6 +19,17 @@ export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
       const query = db.selectFrom('credentials').selectAll();
       const chosen = only === undefined ? query : query.where('name', '=', sql<string>`any(array(select jsonb_array_elements_text(${json(only)}::jsonb)))`);
       return (await chosen.orderBy('name').execute()).map(toCredential);
+    },
+    async declaredCredentials({ issuer, owner }, { limit, after }) {
+      let query = db.selectFrom('credentials').selectAll().where('declared', '=', true);
+      if (issuer !== undefined) query = query.where('issuer', '=', issuer);
+      if (owner !== undefined) query = query.where('owner', '=', owner);
+      if (after !== undefined) query = query.where('name', '>', after);
+      return (await query.orderBy('name').limit(bounded({ limit })).execute()).map(toCredential);
+    },
+    async issuers() {
+      const rows = await db.selectFrom('credentials').select('issuer').distinct().execute();
+      return rows.map(({ issuer }) => issuer).sort(); // not by the database's collation
     },
     async setDue(name, dueAt) {
       await db.updateTable('credentials').set({ due_at: dueAt ?? sql`'infinity'` }).where('name', '=', name).execute();

@@ -285,6 +285,11 @@ export interface Page {
   readonly before?: string;
 }
 
+export interface DeclaredFilter {
+  readonly issuer?: string;
+  readonly owner?: string;
+}
+
 export interface Ledger {
   readonly kind: 'embedded' | 'postgres';
 
@@ -302,6 +307,10 @@ export interface Ledger {
   credential(name: string): Promise<CredentialRecord | null>;
   /** In the order of their names; `only` those named, of which unknown ones are left out. */
   credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;
+  /** Declared ones in the order of their names, from the one after `after` on: there may be very many. */
+  declaredCredentials(filter: DeclaredFilter, page: { readonly limit: number; readonly after?: string }): Promise<readonly CredentialRecord[]>;
+  /** Names of the issuers that credentials have, of those too that are declared no more; in order. */
+  issuers(): Promise<readonly string[]>;
   setDue(name: string, dueAt: Date | null): Promise<void>;
   /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. */
   dueCredentials(limit: number): Promise<readonly CredentialRecord[]>;

@@ -67,6 +67,35 @@ describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
       expect(await open.ledger.dueCredentials(50)).toHaveLength(50);
       await open.ledger.declare([]);
     });
+
+    test('what is declared is read page by page, of one issuer or owner if that is asked', async () => {
+      const { ledger } = open;
+      const of = (name: string, issuer: string, owner: string | null) => ({ plan: { ...planOf(name, issuer), owner }, revision: 'r' });
+      await ledger.declare([of('p-gone', 'left', 'a')]);
+      await ledger.declare([of('p-3', 'hm', 'a'), of('P-2', 'aws', 'b'), of('p-1', 'hm', null)]);
+      const page = async (...given: Parameters<typeof ledger.declaredCredentials>) => names(await ledger.declaredCredentials(...given));
+      expect(await page({}, { limit: 2 })).toEqual(['P-2', 'p-1']);
+      expect(await page({}, { limit: 2, after: 'p-1' })).toEqual(['p-3']);
+      expect(await page({ issuer: 'hm' }, { limit: 9 })).toEqual(['p-1', 'p-3']);
+      expect(await page({ owner: 'a' }, { limit: 9 })).toEqual(['p-3']);
+      expect(await page({ issuer: 'left' }, { limit: 9 })).toEqual([]);
+      expect(await ledger.issuers()).toEqual(expect.arrayContaining(['aws', 'hm', 'left']));
+      await ledger.declare([]);
+    });
+
+    test('a declaration that ends half-way declares nothing and gives nothing up', async () => {
+      const { ledger } = open;
+      const [before, added] = [fresh('whole'), fresh('whole')];
+      await declared(ledger, before);
+      function* broken() {
+        for (let n = 0; n < 1200; n += 1) yield { plan: planOf(n === 0 ? added : `${added}-${n}`), revision: 'r' };
+        throw new Error('no more plans');
+      }
+      await expect(ledger.declare(broken())).rejects.toThrow();
+      expect(await ledger.credential(added)).toBeNull();
+      expect(names(await ledger.declaredCredentials({}, { limit: 9 }))).toEqual([before]);
+      await ledger.declare([]);
+    });
   });
 
   describe('keys', () => {

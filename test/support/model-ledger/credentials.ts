@@ -1,6 +1,6 @@
-import type { Ledger } from '../../../src/ports/ledger.ts';
+import type { DeclaredFilter, Ledger } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
-import { inOrder, toCredential } from './rows.ts';
+import { bounded, inOrder, toCredential } from './rows.ts';
 import { words, type State } from './state.ts';
 import type { CredentialRow } from './tables.ts';
 
@@ -17,6 +17,11 @@ export function credentialMethods(state: State) {
       const chosen = state.credentials.all().filter(({ name }) => only === undefined || only.includes(name));
       return inOrder(chosen, () => 0, (row) => row.name).map(toCredential);
     },
+    declaredCredentials: ({ issuer, owner }: DeclaredFilter, { limit, after }: { readonly limit: number; readonly after?: string }) => {
+      const chosen = state.credentials.all().filter((row) => row.declared && row.issuer === (issuer ?? row.issuer) && row.owner === (owner ?? row.owner) && (after === undefined || row.name > after));
+      return inOrder(chosen, () => 0, (row) => row.name).slice(0, bounded({ limit })).map(toCredential);
+    },
+    issuers: () => [...new Set(state.credentials.all().map(({ issuer }) => issuer))].sort(),
     setDue: (name: string, dueAt: Date | null) => {
       const row = state.credentials.get(name);
       if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });
