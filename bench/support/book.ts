@@ -1,7 +1,8 @@
 /** A ledger and a queue without the rest of a worker, filled with credentials that have keys already. */
 import { jobDefinitions } from '../../jobs/index.ts';
 import { REAL_CLOCK } from '../../src/app/app.ts';
-import { parseConfig, planCredentials } from '../../src/config/index.ts';
+import { planCredentials } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { Secret, fingerprinter } from '../../src/core/secret.ts';
 import { openLedger } from '../../src/ledger/index.ts';
 import { createLogger } from '../../src/log/index.ts';

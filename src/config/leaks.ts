@@ -31,13 +31,13 @@ export function leaksIn(text: string): readonly Leak[] {
 
 const concealed = new Set<string>();
 
-/** From here on, no message, log line or error of this thread shows this text. */
+/** From here on, no message, log line or error of this process shows this text. */
 export function conceal(text: string): void {
   concealed.add(text);
   void new Secret(text);
 }
 
-/** What was concealed in this thread, for another that shows messages too. */
+/** What was concealed in this process, for another that shows messages too. */
 export function concealedTexts(): readonly string[] {
   return [...concealed];
 }

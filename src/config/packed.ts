@@ -2,13 +2,13 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { PlannedCredential } from '../core/plan.ts';
 
-const IN_A_PACK = 500;
+const IN_A_PACK = 100;
 
 /** Plans that are much alike, as JSON and compressed. */
-export type Packs = readonly Uint8Array<ArrayBuffer>[];
+export type Packs = readonly Uint8Array[];
 
 export function pack(plans: Iterable<PlannedCredential>): Packs {
-  const packs: Uint8Array<ArrayBuffer>[] = [];
+  const packs: Uint8Array[] = [];
   const waiting: PlannedCredential[] = [];
   for (const planned of plans) {
     waiting.push(planned);
@@ -26,6 +26,6 @@ export function unpacked(packs: Packs): Iterable<PlannedCredential> {
   };
 }
 
-function packed(plans: readonly PlannedCredential[]): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(deflateRawSync(JSON.stringify(plans))); // a Buffer may be a window on a larger one
+function packed(plans: readonly PlannedCredential[]): Uint8Array {
+  return deflateRawSync(JSON.stringify(plans));
 }

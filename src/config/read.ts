@@ -1,12 +1,10 @@
 /**
  * Reading a configuration beside the worker's own work. The tree of a file takes a hundred times the file's size in memory,
- * and a heap that has grown hardly shrinks again: so it grows in a thread, which gives all of it back when it ends.
+ * and a heap that has grown hardly shrinks again: so it grows in a process of its own, and goes with that.
  */
-import { once } from 'node:events';
+import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { PlannedCredential } from '../core/plan.ts';
-import type { Env } from './environment.ts';
 import { conceal } from './leaks.ts';
 import type { LoadOptions, Settings } from './load.ts';
 import { unpacked, type Packs } from './packed.ts';
@@ -20,39 +18,35 @@ export interface ReadConfig {
   readonly plans: Iterable<PlannedCredential>;
 }
 
-export interface ReadOrder {
-  readonly path: string;
-  readonly env: Env;
-}
-
-export interface ReadAnswer {
-  readonly read: { readonly settings: Settings; readonly warnings: readonly string[]; readonly packs: Packs } | null;
-  /** Why it is not used; empty when it was read. */
-  readonly problems: readonly string[];
-  /** Texts of the file that are or may be secrets: this thread must not show them either. */
+/** What the reading process says, once: what it read, what is wrong with the file, or why it could not go on. */
+export type ReadAnswer = (
+  | { readonly read: { readonly settings: Settings; readonly warnings: readonly string[]; readonly packs: Packs } }
+  | { readonly problems: readonly string[] }
+  | { readonly failure: string }
+) & {
+  /** Texts of the file that are or may be secrets: this process must not show them either. */
   readonly concealed: readonly string[];
-}
+};
 
-/** Reads, checks and plans a configuration in a thread. Throws ConfigError (CONFIG_INVALID) with all problems at once. */
+/** Reads, checks and plans a configuration in a process of its own. Throws ConfigError (CONFIG_INVALID) with all problems at once. */
 export async function readConfig(path: string, { env = process.env }: LoadOptions = {}): Promise<ReadConfig> {
-  const order: ReadOrder = { path, env: { ...env } };
-  const { read, problems, concealed } = await answerOf(new Worker(threadModule(), { workerData: order }));
-  concealed.forEach(conceal);
-  if (read === null) throw new ConfigError(path, problems);
-  return { settings: read.settings, warnings: read.warnings, plans: unpacked(read.packs) };
+  const answer = await answerOf(fork(processModule(), [path], { env: { ...env }, serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
+  answer.concealed.forEach(conceal);
+  if ('problems' in answer) throw new ConfigError(path, answer.problems);
+  if ('failure' in answer) throw new Error(`The configuration ${path} could not be read: ${answer.failure}`);
+  const { settings, warnings, packs } = answer.read;
+  return { settings, warnings, plans: unpacked(packs) };
 }
 
-/** Throws what the thread threw, or that it ran out of memory. */
-async function answerOf(thread: Worker): Promise<ReadAnswer> {
-  const ended = once(thread, 'exit');
-  let answer: ReadAnswer | undefined;
-  thread.once('message', (message: ReadAnswer) => (answer = message));
-  await ended;
-  if (answer === undefined) throw new Error('the thread that reads the configuration ended without an answer');
-  return answer;
+function answerOf(child: ChildProcess): Promise<ReadAnswer> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as ReadAnswer));
+    child.once('error', reject);
+    child.once('close', (code, signal) => reject(new Error(`The process that reads the configuration ended before it was done (${signal ?? `exit code ${code}`}); it may have lacked memory.`)));
+  });
 }
 
 /** Beside this module: .ts in a clone, .js where it was built. */
-function threadModule(): URL {
-  return new URL(`./reading-thread${extname(import.meta.url)}`, import.meta.url);
+function processModule(): URL {
+  return new URL(`./reading-process${extname(import.meta.url)}`, import.meta.url);
 }

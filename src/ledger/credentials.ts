@@ -5,7 +5,7 @@ import { toCredential } from './rows.ts';
 import { NOW, advisoryLock, bounded, inTransaction, json, type Db, type Tx } from './sql.ts';
 
 type CredentialMethods = 'declare' | 'credential' | 'credentials' | 'declaredCredentials' | 'issuers' | 'setDue' | 'dueCredentials';
-const DECLARED_AT_ONCE = 500;
+const DECLARED_AT_ONCE = 100;
 
 export function credentialMethods(db: Db): Pick<Ledger, CredentialMethods> {
   return {

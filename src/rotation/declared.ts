@@ -1,7 +1,7 @@
 /** Declared credentials, page by page: with their plans, all of them may be more than a worker should hold at once. */
 import type { CredentialRecord, DeclaredFilter, Ledger } from '../ports/ledger.ts';
 
-const ON_A_PAGE = 500;
+const ON_A_PAGE = 100;
 
 /** In the order of their names. One that is declared or given up meanwhile may be among them or not. */
 export async function* declaredPages(ledger: Pick<Ledger, 'declaredCredentials'>, filter: DeclaredFilter = {}): AsyncGenerator<readonly CredentialRecord[]> {

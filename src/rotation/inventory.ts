@@ -3,7 +3,6 @@ import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
 import { days, hours } from '../core/duration.ts';
 import { attemptNameIn } from '../core/facts.ts';
 import { takeInventory } from '../core/inventory.ts';
-import type { CredentialPlan } from '../core/plan.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
@@ -16,46 +15,46 @@ const REPEAT_DRIFT_MS = hours(24);
 
 /** Compares one issuer's list with the ledger, settles watched names into debts, and tells people what is unusual. */
 export async function inventory(engine: Engine, issuerName: string, signal: AbortSignal): Promise<void> {
-  const declared = await declaredAt(engine, issuerName);
-  if (declared === null) return;
-  const { plan, scopes: declaredScopes, channels } = declared;
-  const { issuer } = await engine.plugins(plan);
+  const [first] = await engine.ledger.declaredCredentials({ issuer: issuerName }, { limit: 1 });
+  if (first === undefined) return;
+  const { issuer } = await engine.plugins(first.plan);
   const shownUntil = new Date((await engine.ledger.now()).getTime() - issuer.capabilities.listLagMs);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   await settleWatches(engine, issuer.name, listed, known);
+  const { scopes: declaredScopes, channels } = await declaredAt(engine, issuer.name, new Set(known.map((key) => key.credential)));
   const minting = new Set(open.map((rotation) => attemptNameIn(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
   // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
   const settled = listed.filter((key) => !minting.has(key.name) || recorded.has(key.id));
-  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: plan.knownKeys });
+  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
   await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), [...channels], REPEAT_INVENTORY_MS);
 }
 
 interface DeclaredAt {
-  /** Of one of them: in what concerns their issuer, all are alike. */
-  readonly plan: CredentialPlan;
   readonly scopes: Readonly<Record<string, readonly string[]>>;
   /** Wherever warnings about any of them go. */
   readonly channels: ReadonlySet<string>;
 }
 
-/** What an inventory needs of the credentials of one issuer; null when it has none. */
-async function declaredAt({ ledger }: Engine, issuer: string): Promise<DeclaredAt | null> {
-  let plan: CredentialPlan | null = null;
+/** What an inventory needs of an issuer's credentials; scopes of those that have had a key, where many share one list. */
+async function declaredAt({ ledger }: Engine, issuer: string, withKeys: ReadonlySet<string>): Promise<DeclaredAt> {
   const scopes: Record<string, readonly string[]> = {};
+  const alike = new Map<string, readonly string[]>();
   const channels = new Set<string>();
   for await (const page of declaredPages(ledger, { issuer })) {
-    for (const record of page) {
-      plan ??= record.plan;
-      scopes[record.name] = record.plan.scopes;
-      record.plan.channels.warning.forEach((channel) => channels.add(channel));
+    for (const { name, plan } of page) {
+      plan.channels.warning.forEach((channel) => channels.add(channel));
+      if (!withKeys.has(name)) continue;
+      const text = JSON.stringify(plan.scopes);
+      scopes[name] = alike.get(text) ?? plan.scopes;
+      alike.set(text, scopes[name]);
     }
   }
-  return plan === null ? null : { plan, scopes, channels };
+  return { scopes, channels };
 }
 
 /**

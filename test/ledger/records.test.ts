@@ -3,6 +3,7 @@ import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fres
 import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
 const names = (list: readonly { readonly name: string }[]) => list.map((credential) => credential.name);
+const plannedOf = (name: string, issuer: string, owner: string | null) => ({ plan: { ...planOf(name, issuer), owner }, revision: 'r' });
 
 describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
   let open: OpenLedger;
@@ -70,9 +71,8 @@ describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
 
     test('what is declared is read page by page, of one issuer or owner if that is asked', async () => {
       const { ledger } = open;
-      const of = (name: string, issuer: string, owner: string | null) => ({ plan: { ...planOf(name, issuer), owner }, revision: 'r' });
-      await ledger.declare([of('p-gone', 'left', 'a')]);
-      await ledger.declare([of('p-3', 'hm', 'a'), of('P-2', 'aws', 'b'), of('p-1', 'hm', null)]);
+      await ledger.declare([plannedOf('p-gone', 'left', 'a')]);
+      await ledger.declare([plannedOf('p-3', 'hm', 'a'), plannedOf('P-2', 'aws', 'b'), plannedOf('p-1', 'hm', null)]);
       const page = async (...given: Parameters<typeof ledger.declaredCredentials>) => names(await ledger.declaredCredentials(...given));
       expect(await page({}, { limit: 2 })).toEqual(['P-2', 'p-1']);
       expect(await page({}, { limit: 2, after: 'p-1' })).toEqual(['p-3']);
