@@ -97,9 +97,10 @@ function withDeclared(ledger: Ledger, planned: readonly PlannedCredential[]): Le
     ...ledger,
     credentials: (only) => asDeclared(only === undefined ? ordered : ordered.filter(({ plan }) => only.includes(plan.credential))),
     credential: async (name) => (await asDeclared(ordered.filter(({ plan }) => plan.credential === name)))[0] ?? null,
-    declaredCredentials({ issuer, owner }, { limit, after }) {
+    async declaredCredentials({ issuer, owner, withKey }, { limit, after }) {
       const chosen = ordered.filter(({ plan }) => (issuer ?? plan.issuer.name) === plan.issuer.name && (owner ?? plan.owner) === plan.owner && (after === undefined || plan.credential > after));
-      return asDeclared(chosen.slice(0, limit));
+      if (withKey === true) return (await asDeclared(chosen)).filter((record) => record.currentKeyId !== null).slice(0, limit);
+      return await asDeclared(chosen.slice(0, limit));
     },
     issuers: async () => [...new Set(planned.map(({ plan }) => plan.issuer.name))].sort(),
   };

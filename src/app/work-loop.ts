@@ -61,8 +61,8 @@ async function takeInventories(context: Working, signal: AbortSignal): Promise<v
   const { engine, ledger } = context;
   await ledger.ping();
   for (const issuer of await ledger.issuers()) await quietly(context, { issuer }, () => inventory(engine, issuer, signal));
-  for await (const page of declaredPages(ledger)) {
-    for (const record of page.filter(({ currentKeyId }) => currentKeyId !== null)) {
+  for await (const page of declaredPages(ledger, { withKey: true })) {
+    for (const record of page) {
       if (signal.aborted) return;
       await quietly(context, { credential: record.name }, () => repairStores(engine, record, signal));
     }

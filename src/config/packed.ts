@@ -1,6 +1,6 @@
 /** Plans as they wait to be declared: a hundred thousand take some megabytes, and a few at a time are unpacked. */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { PlannedCredential } from '../core/plan.ts';
+import type { PlannedCredential, PlannedText } from '../core/plan.ts';
 
 const IN_A_PACK = 100;
 
@@ -18,10 +18,10 @@ export function pack(plans: Iterable<PlannedCredential>): Packs {
 }
 
 /** Each iteration begins anew, and holds one pack at a time. */
-export function unpacked(packs: Packs): Iterable<PlannedCredential> {
+export function unpacked(packs: Packs): Iterable<PlannedText> {
   return {
     *[Symbol.iterator]() {
-      for (const one of packs) yield* JSON.parse(inflateRawSync(one).toString()) as PlannedCredential[];
+      for (const one of packs) yield inflateRawSync(one).toString();
     },
   };
 }

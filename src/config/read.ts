@@ -4,7 +4,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
-import type { PlannedCredential } from '../core/plan.ts';
+import type { PlannedText } from '../core/plan.ts';
 import { conceal } from './leaks.ts';
 import type { LoadOptions, Settings } from './load.ts';
 import { unpacked, type Packs } from './packed.ts';
@@ -15,7 +15,7 @@ export interface ReadConfig {
   /** `file:line:column: path: what is odd`. */
   readonly warnings: readonly string[];
   /** Of every declared credential, in the order of the file; made anew by each iteration. */
-  readonly plans: Iterable<PlannedCredential>;
+  readonly plans: Iterable<PlannedText>;
 }
 
 /** What the reading process says, once: what it read, what is wrong with the file, or why it could not go on. */

@@ -1,6 +1,6 @@
 /** The configuration in use, and how it is replaced while the worker runs. */
 import { describeError } from '../core/errors.ts';
-import type { PlannedCredential } from '../core/plan.ts';
+import type { PlannedText } from '../core/plan.ts';
 import type { LoadOptions, Settings } from './load.ts';
 import { ConfigError } from './problems.ts';
 import { readConfig } from './read.ts';
@@ -18,8 +18,8 @@ export interface ConfigHolder {
   readonly path: string;
   /** The configuration in use, but for its credentials. */
   current(): Settings;
-  /** Plans of its credentials, in the order of the file; each iteration makes them anew, a few at a time. */
-  plans(): Iterable<PlannedCredential>;
+  /** Plans of its credentials, in the order of the file; each iteration makes them anew, some at a time. */
+  plans(): Iterable<PlannedText>;
   warnings(): readonly string[];
   /** Reads the file again. Never throws: a bad file changes nothing, and the result says why. */
   reload(): Promise<ReloadResult>;

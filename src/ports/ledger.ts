@@ -3,7 +3,7 @@
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
 import type { Anchor } from '../core/anchor.ts';
-import type { CredentialPlan, PlannedCredential } from '../core/plan.ts';
+import type { CredentialPlan, PlannedText } from '../core/plan.ts';
 import type {
   Actor,
   DebtCause,
@@ -288,6 +288,8 @@ export interface Page {
 export interface DeclaredFilter {
   readonly issuer?: string;
   readonly owner?: string;
+  /** Only those that have a current key. */
+  readonly withKey?: true;
 }
 
 export interface Ledger {
@@ -300,10 +302,10 @@ export interface Ledger {
 
   // credentials and keys
   /**
-   * Records what is declared and undeclares the rest, in one transaction. Recomputes nothing of open rotations. Takes the
-   * credentials a few at a time, so that they need not all be in memory, and from the start when it has to run again.
+   * Records what is declared and undeclares the rest, in one transaction. Recomputes nothing of open rotations. Takes one text
+   * after the other, so that they need not all be in memory, and from the start when it has to run again.
    */
-  declare(credentials: Iterable<PlannedCredential>): Promise<void>;
+  declare(planned: Iterable<PlannedText>): Promise<void>;
   credential(name: string): Promise<CredentialRecord | null>;
   /** In the order of their names; `only` those named, of which unknown ones are left out. */
   credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;

@@ -23,7 +23,7 @@ export async function inventory(engine: Engine, issuerName: string, signal: Abor
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   await settleWatches(engine, issuer.name, listed, known);
-  const { scopes: declaredScopes, channels } = await declaredAt(engine, issuer.name, new Set(known.map((key) => key.credential)));
+  const declaredScopes = known.length === 0 ? {} : await scopesOf(engine, issuer.name, new Set(known.map((key) => key.credential)));
   const minting = new Set(open.map((rotation) => attemptNameIn(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
   // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
@@ -31,30 +31,31 @@ export async function inventory(engine: Engine, issuerName: string, signal: Abor
   const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
-  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), [...channels], REPEAT_INVENTORY_MS);
+  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), await channelsOf(engine, issuer.name), REPEAT_INVENTORY_MS);
 }
 
-interface DeclaredAt {
-  readonly scopes: Readonly<Record<string, readonly string[]>>;
-  /** Wherever warnings about any of them go. */
-  readonly channels: ReadonlySet<string>;
-}
-
-/** What an inventory needs of an issuer's credentials; scopes of those that have had a key, where many share one list. */
-async function declaredAt({ ledger }: Engine, issuer: string, withKeys: ReadonlySet<string>): Promise<DeclaredAt> {
+/** Scopes declared today, of an issuer's credentials that have had a key: there may be many, and most share one list. */
+async function scopesOf({ ledger }: Engine, issuer: string, withKeys: ReadonlySet<string>): Promise<Readonly<Record<string, readonly string[]>>> {
   const scopes: Record<string, readonly string[]> = {};
   const alike = new Map<string, readonly string[]>();
-  const channels = new Set<string>();
   for await (const page of declaredPages(ledger, { issuer })) {
     for (const { name, plan } of page) {
-      plan.channels.warning.forEach((channel) => channels.add(channel));
       if (!withKeys.has(name)) continue;
       const text = JSON.stringify(plan.scopes);
       scopes[name] = alike.get(text) ?? plan.scopes;
       alike.set(text, scopes[name]);
     }
   }
-  return { scopes, channels };
+  return scopes;
+}
+
+/** Wherever warnings about any credential of the issuer go. */
+async function channelsOf({ ledger }: Engine, issuer: string): Promise<readonly string[]> {
+  const channels = new Set<string>();
+  for await (const page of declaredPages(ledger, { issuer })) {
+    for (const channel of page.flatMap(({ plan }) => plan.channels.warning)) channels.add(channel);
+  }
+  return [...channels];
 }
 
 /**

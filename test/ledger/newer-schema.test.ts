@@ -12,7 +12,7 @@ import { postgresPool } from '../../src/ledger/postgres.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { until } from '../support/processes.ts';
 import { openOn, openRuntime, ROOT_KEY, RUNTIMES, type OpenRuntime } from '../support/runtimes.ts';
-import { ACTOR, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, MINUTE, noticeOf, planOf } from './fixtures.ts';
+import { ACTOR, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, MINUTE, noticeOf, plannedTexts, planOf } from './fixtures.ts';
 
 const FUTURE = '9998-future';
 /** What a later Keyturn might bring: more columns, in the tables that workers write to all the time. */
@@ -67,7 +67,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
     const before = await contents(open);
     const entry = { type: 't', actor: ACTOR, credential: null, rotationId: null, keyId: null, detail: {} };
     const writes: readonly (readonly [string, () => Promise<unknown>])[] = [
-      ['declare', () => ledger.declare([{ plan: planOf('d'), revision: 'r' }])],
+      ['declare', () => ledger.declare(plannedTexts([{ plan: planOf('d'), revision: 'r' }]))],
       ['setDue', () => ledger.setDue('c', null)],
       ['adopt', () => ledger.adopt(keyOf('d'), ACTOR, {})],
       ['markKey', () => ledger.markKey(key.id, 'lost', ACTOR, 'x')],

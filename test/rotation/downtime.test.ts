@@ -30,7 +30,7 @@ describe.each(RUNTIMES)('after downtime, on $name (the ledger\'s clock is virtua
     process.env[ADMIN_VARIABLE] = sandbox.adminKey;
     directory = mkdtempSync(join(tmpdir(), 'keyturn-downtime-'));
     engine = { ledger: open.ledger, queue: { wake: async () => true }, plugins: (plan) => cache.of(plan), fingerprint: fingerprinter(ROOT_KEY), log: createLogger({ level: 'silent' }), clock: { timeout: (ms) => AbortSignal.timeout(ms) }, worker: 'w1' };
-    await open.ledger.declare(planCredentials(parseConfig(join(directory, 'keyturn.yaml'), config()).config));
+    await open.ledger.declare([JSON.stringify(planCredentials(parseConfig(join(directory, 'keyturn.yaml'), config()).config))]);
   });
   afterAll(async () => {
     await Promise.all([open.close(), sandbox.close()]);

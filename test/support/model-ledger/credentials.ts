@@ -1,3 +1,4 @@
+import type { PlannedCredential } from '../../../src/core/plan.ts';
 import type { DeclaredFilter, Ledger } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
 import { bounded, inOrder, toCredential } from './rows.ts';
@@ -17,8 +18,8 @@ export function credentialMethods(state: State) {
       const chosen = state.credentials.all().filter(({ name }) => only === undefined || only.includes(name));
       return inOrder(chosen, () => 0, (row) => row.name).map(toCredential);
     },
-    declaredCredentials: ({ issuer, owner }: DeclaredFilter, { limit, after }: { readonly limit: number; readonly after?: string }) => {
-      const chosen = state.credentials.all().filter((row) => row.declared && row.issuer === (issuer ?? row.issuer) && row.owner === (owner ?? row.owner) && (after === undefined || row.name > after));
+    declaredCredentials: ({ issuer, owner, withKey }: DeclaredFilter, { limit, after }: { readonly limit: number; readonly after?: string }) => {
+      const chosen = state.credentials.all().filter((row) => row.declared && row.issuer === (issuer ?? row.issuer) && row.owner === (owner ?? row.owner) && (withKey !== true || row.currentKeyId !== null) && (after === undefined || row.name > after));
       return inOrder(chosen, () => 0, (row) => row.name).slice(0, bounded({ limit })).map(toCredential);
     },
     issuers: () => [...new Set(state.credentials.all().map(({ issuer }) => issuer))].sort(),
@@ -34,8 +35,8 @@ export function credentialMethods(state: State) {
 }
 
 /** A credential that is new, came back or changed has no due instant until somebody computes it again. */
-function declare(state: State, given: Declared): void {
-  const credentials = [...given];
+function declare(state: State, planned: Declared): void {
+  const credentials = [...planned].flatMap((text) => JSON.parse(text) as PlannedCredential[]);
   const declared = new Set(credentials.map(({ plan }) => plan.credential));
   if (declared.size < credentials.length) throw new Error('a credential is declared twice');
   for (const { plan, revision } of credentials) upsert(state, frozenCopy(plan), revision);
