@@ -4,7 +4,9 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import { describeError, KeyturnError } from '../core/errors.ts';
 import type { PlannedText } from '../core/plan.ts';
+import type { Env } from './environment.ts';
 import { conceal } from './leaks.ts';
 import type { LoadOptions, Settings } from './load.ts';
 import { unpacked, type Packs } from './packed.ts';
@@ -28,22 +30,39 @@ export type ReadAnswer = (
   readonly concealed: readonly string[];
 };
 
-/** Reads, checks and plans a configuration in a process of its own. Throws ConfigError (CONFIG_INVALID) with all problems at once. */
+/**
+ * Reads, checks and plans a configuration in a process of its own. Throws ConfigError (CONFIG_INVALID) with all problems at once,
+ * INTERNAL when that process fails or is ended, as where memory is short.
+ */
 export async function readConfig(path: string, { env = process.env }: LoadOptions = {}): Promise<ReadConfig> {
-  const answer = await answerOf(fork(processModule(), [path], { env: { ...env }, serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }));
+  const answer = await answerOf(path, begin(path, env));
   answer.concealed.forEach(conceal);
   if ('problems' in answer) throw new ConfigError(path, answer.problems);
-  if ('failure' in answer) throw new Error(`The configuration ${path} could not be read: ${answer.failure}`);
+  if ('failure' in answer) throw unread(path, answer.failure);
   const { settings, warnings, packs } = answer.read;
   return { settings, warnings, plans: unpacked(packs) };
 }
 
-function answerOf(child: ChildProcess): Promise<ReadAnswer> {
+function begin(path: string, env: Env): ChildProcess {
+  return fork(processModule(), [path], {
+    env: { ...env },
+    // Node 22 warns of stripping types in a clone; what it says of running out of memory is worth seeing.
+    execArgv: [...process.execArgv, '--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  });
+}
+
+function answerOf(path: string, child: ChildProcess): Promise<ReadAnswer> {
   return new Promise((resolve, reject) => {
     child.once('message', (message) => resolve(message as ReadAnswer));
-    child.once('error', reject);
-    child.once('close', (code, signal) => reject(new Error(`The process that reads the configuration ended before it was done (${signal ?? `exit code ${code}`}); it may have lacked memory.`)));
+    child.once('error', (error) => reject(unread(path, describeError(error))));
+    child.once('close', (code, signal) => reject(unread(path, `the process that reads it ended before it was done (${signal ?? `exit code ${code}`})`)));
   });
+}
+
+function unread(path: string, why: string): KeyturnError {
+  return new KeyturnError('INTERNAL', `The configuration ${path} could not be read: ${why}.`, { effect: 'none', todo: 'Look whether memory is short: while it is read, a configuration takes about 20 KB a credential.' });
 }
 
 /** Beside this module: .ts in a clone, .js where it was built. */

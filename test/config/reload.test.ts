@@ -97,6 +97,19 @@ describe('reloading', () => {
     await expect(createConfigHolder(file, { env: {} })).rejects.toThrow(/AGE is not set/);
   });
 
+  it('a reading process that cannot go on changes nothing either', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'keyturn-reload-')), 'keyturn.yaml');
+    await writeFile(file, GOOD);
+    const env: Record<string, string> = {};
+    const holder = await createConfigHolder(file, { env });
+    const before = holder.current();
+    env['NODE_OPTIONS'] = '--no-such-option';
+    expect(await holder.reload()).toMatchObject({ applied: false, problems: [expect.stringContaining('ended before it was done')] });
+    expect(holder.current()).toBe(before);
+    expect(plansOf(holder)).toHaveLength(1);
+    await expect(createConfigHolder(file, { env })).rejects.toMatchObject({ code: 'INTERNAL' });
+  });
+
   it('what looks like a secret in a bad file is shown nowhere from then on', async () => {
     const { holder, write } = await holding(GOOD);
     const [leaked, plain] = ['hm_live_reloaded0123456789', 'plain-admin-key-of-a-reload'];
