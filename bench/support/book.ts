@@ -1,7 +1,8 @@
 /** A ledger and a queue without the rest of a worker, filled with credentials that have keys already. */
 import { jobDefinitions } from '../../jobs/index.ts';
 import { REAL_CLOCK } from '../../src/app/app.ts';
-import { parseConfig, planCredentials } from '../../src/config/index.ts';
+import { planCredentials } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { Secret, fingerprinter } from '../../src/core/secret.ts';
 import { openLedger } from '../../src/ledger/index.ts';
 import { createLogger } from '../../src/log/index.ts';
@@ -23,6 +24,7 @@ export interface Book {
   close(): Promise<void>;
 }
 
+const IN_A_TEXT = 100;
 const ROOT_KEY = new Secret('root-key-of-the-benchmark-0123456789abcdef');
 const INTERVALS = { sweepMs: 1, debtsMs: 1, inventoryMs: 1, deliverMs: 1, sealMs: 1 };
 const CONFIG = `
@@ -47,7 +49,7 @@ export async function openBook(dataDir: string, { databaseUrl, redisUrl }: Runti
   };
   return {
     async declare(size) {
-      const declared = plans(size);
+      const declared = texts(size);
       const [first, again] = [await took(() => ledger.declare(declared)), await took(() => ledger.declare(declared))];
       await run([...GIVE_KEYS, ...(ledger.kind === 'postgres' ? ['analyze keyturn.credentials, keyturn.keys, keyturn.rotations'] : [])]);
       return { declare: first, again };
@@ -69,6 +71,12 @@ const nothing = async (): Promise<void> => undefined;
 function idleJobs(): readonly JobDefinition[] {
   const work = { sweep: nothing, advance: nothing, payDebts: nothing, inventory: nothing, deliver: nothing, sealAudit: nothing, summarise: nothing };
   return jobDefinitions(work, INTERVALS).map((job) => ({ ...job, everyMs: null }));
+}
+
+/** In texts of as many as those of a configuration that is read. */
+function texts(size: number): readonly string[] {
+  const planned = plans(size);
+  return Array.from({ length: Math.ceil(size / IN_A_TEXT) }, (_, n) => JSON.stringify(planned.slice(n * IN_A_TEXT, (n + 1) * IN_A_TEXT)));
 }
 
 function plans(size: number): ReturnType<typeof planCredentials> {

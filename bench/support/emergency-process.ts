@@ -1,5 +1,6 @@
 /** A worker whose emergencies are timed, with a bare job and a backlog beside it. Instants are epoch milliseconds. */
-import { resolveSecret, loadConfig, planCredentials } from '../../src/config/index.ts';
+import { resolveSecret, planCredentials } from '../../src/config/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { createPluginCache } from '../../src/app/plugins.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { catchEmbeddedPool, openBacklog } from './backlog.ts';

@@ -1,6 +1,7 @@
 /** The bare loop in a process of its own: the calls of a rotation, so many at once, and nothing besides. */
 import { createPluginCache } from '../../src/app/plugins.ts';
-import { loadConfig, planCredentials, resolveSecret } from '../../src/config/index.ts';
+import { planCredentials, resolveSecret } from '../../src/config/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { mintFirst, rotateByHand, type HeldKey } from './by-hand.ts';
 import { argument, serve } from './remote.ts';
 

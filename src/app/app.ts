@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { headOf, headText } from '../alerts/daily.ts';
-import { channelDefinitions, planCredentials, resolveSecret, type Config, type ConfigHolder, type Environment } from '../config/index.ts';
+import { channelDefinitions, resolveSecret, type ConfigHolder, type Environment, type Settings } from '../config/index.ts';
 import type { PluginDefinition } from '../core/plan.ts';
 import { fingerprinter } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
@@ -52,7 +52,7 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
   const opened = await openLedger({ dataDir: config.worker.dataDir, rootKey: key, ...(databaseUrl === null ? {} : { databaseUrl: databaseUrl.reveal() }) });
   try {
     const queue = await openQueueFor(config, environment, opened, log);
-    await opened.ledger.declare(planCredentials(config));
+    await opened.ledger.declare(holder.plans());
     const plugins = createPluginCache(resolveSecret);
     const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
     return compose({ holder, log, engine, queue, opened, closePlugins: () => plugins.close() });
@@ -70,7 +70,7 @@ export function workerName(): string {
   return `${hostname().split('.')[0] ?? 'host'}-${process.pid}-${randomBytes(3).toString('hex')}`;
 }
 
-async function openQueueFor(config: Config, environment: AppOptions['environment'], { ledger, pool }: OpenLedger, log: Log): Promise<Queue> {
+async function openQueueFor(config: Settings, environment: AppOptions['environment'], { ledger, pool }: OpenLedger, log: Log): Promise<Queue> {
   const redis = await redisFactory(config.redis, environment.redisUrl, resolveSecret);
   return await openQueue({
     pool,
@@ -120,13 +120,13 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
   };
 }
 
-export function intervalsOf({ worker: { intervals } }: Config): Intervals {
+export function intervalsOf({ worker: { intervals } }: Settings): Intervals {
   return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal };
 }
 
 async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {
   const outcome = await holder.reload();
-  if (outcome.applied) await context.ledger.declare(planCredentials(holder.current()));
+  if (outcome.applied) await context.ledger.declare(holder.plans());
   await context.ledger.audit({ type: outcome.applied ? 'config.reloaded' : 'config.refused', actor, credential: null, rotationId: null, keyId: null, detail: { problems: outcome.problems.length } });
   if (outcome.applied) await context.queue?.wake('due-sweep', {});
   return outcome;
@@ -139,7 +139,7 @@ interface Channels {
 }
 
 /** Channels by name, as configured today: a message waits in the outbox by the name of its channel only. */
-export function createChannels(config: () => Config): Channels {
+export function createChannels(config: () => Settings): Channels {
   const opened = new Map<string, Channel>();
   const definitions = (): readonly PluginDefinition[] => channelDefinitions(config());
   return {

@@ -84,17 +84,24 @@ const newKey = (): Secret => new Secret(randomBytes(32).toString('hex'));
 
 /** The ledger as it would be once this configuration is declared, without declaring it. */
 function withDeclared(ledger: Ledger, planned: readonly PlannedCredential[]): Ledger {
-  const declaredNow = async (): Promise<readonly CredentialRecord[]> => {
-    const known = new Map((await ledger.credentials()).map((record) => [record.name, record]));
+  const ordered = [...planned].sort((a, b) => (a.plan.credential < b.plan.credential ? -1 : 1));
+  const asDeclared = async (some: readonly PlannedCredential[]): Promise<readonly CredentialRecord[]> => {
+    const known = new Map((await ledger.credentials(some.map(({ plan }) => plan.credential))).map((record) => [record.name, record]));
     const now = await ledger.now();
-    return planned.map(({ plan, revision }): CredentialRecord => {
+    return some.map(({ plan, revision }): CredentialRecord => {
       const fresh = { currentKeyId: null, dueAt: null, firstSeenAt: now, lastRotatedAt: null };
       return { ...(known.get(plan.credential) ?? fresh), name: plan.credential, issuer: plan.issuer.name, owner: plan.owner, revision, plan, declared: true };
     });
   };
   return {
     ...ledger,
-    credentials: declaredNow,
-    credential: async (name) => (await declaredNow()).find((record) => record.name === name) ?? null,
+    credentials: (only) => asDeclared(only === undefined ? ordered : ordered.filter(({ plan }) => only.includes(plan.credential))),
+    credential: async (name) => (await asDeclared(ordered.filter(({ plan }) => plan.credential === name)))[0] ?? null,
+    async declaredCredentials({ issuer, owner, withKey }, { limit, after }) {
+      const chosen = ordered.filter(({ plan }) => (issuer ?? plan.issuer.name) === plan.issuer.name && (owner ?? plan.owner) === plan.owner && (after === undefined || plan.credential > after));
+      if (withKey === true) return (await asDeclared(chosen)).filter((record) => record.currentKeyId !== null).slice(0, limit);
+      return await asDeclared(chosen.slice(0, limit));
+    },
+    issuers: async () => [...new Set(planned.map(({ plan }) => plan.issuer.name))].sort(),
   };
 }

@@ -5,6 +5,7 @@ import type { Adoption } from '../core/plan.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { CredentialRecord, Pause, RequestOutcome } from '../ports/ledger.ts';
 import { bind } from '../rotation/bind.ts';
+import { declaredPages } from '../rotation/declared.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
@@ -18,6 +19,7 @@ import { rotationSummary } from './views.ts';
 type Changes = Omit<Operations, keyof Questions | 'reload'>;
 
 const WORK_MS = 60_000;
+const SHOWN_NAMES = 20;
 
 export function changes(context: Context): Changes {
   const { ledger } = context;
@@ -54,10 +56,10 @@ export function changes(context: Context): Changes {
 export async function declared(context: Context, name: string): Promise<CredentialRecord> {
   const record = await context.ledger.credential(name);
   if (record?.declared === true) return record;
-  const names = (await context.ledger.credentials()).filter((r) => r.declared).map((r) => r.name);
+  const names = (await context.ledger.declaredCredentials({}, { limit: SHOWN_NAMES + 1 })).map((r) => r.name);
   throw new KeyturnError('UNKNOWN_CREDENTIAL', `No credential named ${name} is declared.`, {
     effect: 'none',
-    todo: names.length === 0 ? 'The configuration declares none.' : `Declared: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}.`,
+    todo: names.length === 0 ? 'The configuration declares none.' : `Declared: ${names.slice(0, SHOWN_NAMES).join(', ')}${names.length > SHOWN_NAMES ? ', …' : ''}.`,
   });
 }
 
@@ -84,7 +86,8 @@ async function chosen(context: Context, request: RotateRequest): Promise<readonl
     if (records.length === 0) throw new KeyturnError('USAGE', 'No credential was named.', { effect: 'none', todo: 'Name some, or an owner.' });
     return records;
   }
-  const owned = (await context.ledger.credentials()).filter((record) => record.declared && record.owner === request.owner);
+  const owned: CredentialRecord[] = [];
+  for await (const page of declaredPages(context.ledger, { owner: request.owner })) owned.push(...page);
   if (owned.length === 0) throw new KeyturnError('UNKNOWN_NAME', `No credential belongs to ${request.owner}.`, { effect: 'none', todo: 'See `keyturn status` for owners.' });
   return [...records, ...owned];
 }
@@ -147,9 +150,9 @@ async function knownScope(context: Context, request: PauseRequest): Promise<void
 
 /** Throws UNKNOWN_NAME, with the issuers that credentials have, when `name` is none of them. */
 export async function usedIssuer({ ledger }: Context, name: string): Promise<void> {
-  const known = new Set((await ledger.credentials()).map((record) => record.issuer));
-  if (known.has(name)) return;
-  throw new KeyturnError('UNKNOWN_NAME', `No issuer named ${name} is in use.`, { effect: 'none', todo: `In use: ${[...known].join(', ')}.` });
+  const known = await ledger.issuers();
+  if (known.includes(name)) return;
+  throw new KeyturnError('UNKNOWN_NAME', `No issuer named ${name} is in use.`, { effect: 'none', todo: `In use: ${known.join(', ')}.` });
 }
 
 const MANY_STUCK = 1_000;

@@ -4,14 +4,15 @@ import type { Channel } from '../ports/channel.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Queue } from '../ports/queue.ts';
 import type { Engine } from '../rotation/engine.ts';
-import type { Config } from '../config/index.ts';
+import type { Settings } from '../config/index.ts';
 
 export interface Context {
   readonly engine: Engine;
   readonly ledger: Ledger;
   /** Null where questions are asked without a worker. */
   readonly queue: Queue | null;
-  readonly config: () => Config;
+  /** The configuration in use, but for its credentials: those are in the ledger. */
+  readonly config: () => Settings;
   /** Configuration warnings, shown by `status` and `doctor`. */
   readonly warnings: () => readonly string[];
   readonly channel: (name: string) => Promise<Channel | null>;

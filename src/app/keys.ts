@@ -3,6 +3,7 @@ import { describeError } from '../core/errors.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey, KeyUsageToday } from '../ports/issuer.ts';
 import type { CredentialRecord, Ledger, Rotation } from '../ports/ledger.ts';
+import { declaredPages } from '../rotation/declared.ts';
 import type { Context } from './context.ts';
 import type { KeyView } from './operations.ts';
 import { iso } from './views.ts';
@@ -22,25 +23,36 @@ export interface KeysFilter {
 
 /** An issuer that does not answer leaves the ledger's own knowledge: shown without last use. */
 export async function keys(context: Context, filter: KeysFilter): Promise<readonly KeyView[]> {
-  const records = (await context.ledger.credentials()).filter((record) => record.declared);
-  const wanted = records.filter((record) => (filter.issuer ?? record.issuer) === record.issuer && (filter.credential ?? record.name) === record.name);
-  const issuers = Map.groupBy(wanted, (record) => record.issuer);
-  const views = await Promise.all([...issuers.values()].map((of) => keysAt(context, of, filter)));
+  const declared = new Set<string>();
+  const wanted = new Map<string, Wanted>();
+  for await (const page of declaredPages(context.ledger)) {
+    for (const record of page) {
+      declared.add(record.name);
+      if ((filter.issuer ?? record.issuer) !== record.issuer || (filter.credential ?? record.name) !== record.name) continue;
+      const of = wanted.get(record.issuer) ?? { first: record, names: new Set() };
+      wanted.set(record.issuer, of);
+      of.names.add(record.name);
+    }
+  }
+  const views = await Promise.all([...wanted.values()].map((of) => keysAt(context, of, declared, filter)));
   return views.flat();
 }
 
-async function keysAt(context: Context, records: readonly CredentialRecord[], filter: KeysFilter): Promise<readonly KeyView[]> {
-  const first = records[0];
-  if (first === undefined) return [];
+/** The credentials of one issuer that are asked about. */
+interface Wanted {
+  /** One of them, by whose plan the issuer is asked. */
+  readonly first: CredentialRecord;
+  readonly names: Set<string>;
+}
+
+async function keysAt(context: Context, { first, names }: Wanted, declared: ReadonlySet<string>, filter: KeysFilter): Promise<readonly KeyView[]> {
   const known = await context.ledger.keysOfIssuer(first.issuer);
   const answer = await askIssuer(context, first);
   const { listed, usage } = answer ?? { listed: [], usage: [] };
   const usageBy = new Map(usage.map((figures) => [figures.issuerKeyId, figures]));
   const listedBy = new Map(listed.map((key) => [key.id, key]));
-  const names = new Set(records.map((record) => record.name));
   const ours = known.filter((key) => names.has(key.credential)).map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), issuerAnswered: answer !== null }));
   if (filter.credential !== undefined) return ours;
-  const declared = new Set((await context.ledger.credentials()).filter((record) => record.declared).map((record) => record.name));
   const left = known.filter((key) => key.state === 'current' && !declared.has(key.credential) && (answer === null || listedBy.get(key.issuerKeyId)?.live === true));
   const undeclared = left.map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), state: 'undeclared', issuerAnswered: answer !== null }));
   const knownIds = new Set(known.map((key) => key.issuerKeyId));

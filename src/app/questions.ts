@@ -1,12 +1,13 @@
 import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Actor } from '../core/vocabulary.ts';
+import { declaredPages } from '../rotation/declared.ts';
 import { knownRotation } from './asks.ts';
 import { declared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
 import { doctor } from './doctor.ts';
 import { keys, keysById } from './keys.ts';
-import type { Questions, RotationDetail } from './operations.ts';
+import type { PlanEntry, Questions, RotationDetail } from './operations.ts';
 import { planFor } from './plan-question.ts';
 import { status } from './status.ts';
 import { attemptViews, auditView, debtView, rotationSummary, transitionView } from './views.ts';
@@ -18,9 +19,11 @@ export function questions(context: Context): Questions {
   return {
     status: () => status(context),
     async plan(credential) {
-      const records = credential === undefined ? (await ledger.credentials()).filter((record) => record.declared) : [await declared(context, credential)];
       const pauses = await ledger.pauses();
-      return await Promise.all(records.map((record) => planFor(context, record, pauses)));
+      if (credential !== undefined) return [await planFor(context, await declared(context, credential), pauses)];
+      const entries: PlanEntry[] = [];
+      for await (const page of declaredPages(ledger)) entries.push(...(await Promise.all(page.map((record) => planFor(context, record, pauses)))));
+      return entries;
     },
     async keys(filter) {
       if (filter.credential !== undefined) await declared(context, filter.credential);

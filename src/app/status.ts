@@ -1,6 +1,7 @@
 import { nextDue, occurrenceDue } from '../core/policy.ts';
-import type { CredentialRecord, Pause, Rotation } from '../ports/ledger.ts';
+import type { CredentialRecord, Ledger, Pause, Rotation } from '../ports/ledger.ts';
 import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
+import { declaredPages } from '../rotation/declared.ts';
 import { dueFacts } from '../rotation/due.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import type { Context } from './context.ts';
@@ -13,22 +14,19 @@ const ALL_OPEN = 10_000;
 
 export async function status(context: Context): Promise<StatusView> {
   const { ledger, queue, engine } = context;
-  const [now, installation, credentials, open, debts, pauses, stuck, figures, lanes] = await Promise.all([
-    ledger.now(), ledger.installation(), ledger.credentials(), ledger.rotations({ open: true }, { limit: ALL_OPEN }), ledger.openDebts({}),
+  const [now, installation, open, debts, pauses, stuck, figures, lanes] = await Promise.all([
+    ledger.now(), ledger.installation(), ledger.rotations({ open: true }, { limit: ALL_OPEN }), ledger.openDebts({}),
     ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), queue?.counts() ?? [],
   ]);
-  const declared = credentials.filter((record) => record.declared);
-  const keys = await keysById(ledger, open, declared.map((record) => record.currentKeyId));
-  const stuckBy = new Map(credentials.map((record) => [record.name, record.plan.policy.deadlines.stuckMs]));
-  const openBy = new Map(open.map((rotation) => [rotation.credential, rotation]));
-  const debtsBy = Map.groupBy(debts, (debt) => debt.credential);
+  const indebted = await ledger.credentials([...new Set(debts.map((debt) => debt.credential))]);
+  const stuckBy = new Map(indebted.map((record) => [record.name, record.plan.policy.deadlines.stuckMs]));
   return {
     version: context.version,
     worker: engine.worker,
     runtime: { ledger: ledger.kind, queue: queue?.backend ?? 'none' },
     installation,
     startedAt: context.startedAt.toISOString(),
-    credentials: declared.map((record) => credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, keys, now })),
+    credentials: await credentialStatuses(ledger, { open, debts, pauses, now }),
     debts: debts.map((debt) => debtView(debt, now, stuckBy.get(debt.credential) ?? null)),
     pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
     stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
@@ -36,6 +34,26 @@ export async function status(context: Context): Promise<StatusView> {
     figures,
     warnings: context.warnings(),
   };
+}
+
+interface Everywhere {
+  readonly open: readonly Rotation[];
+  readonly debts: readonly RevocationDebt[];
+  readonly pauses: readonly Pause[];
+  readonly now: Date;
+}
+
+/** Page by page: what is shown of a credential is small, its plan is not. */
+async function credentialStatuses(ledger: Ledger, { open, debts, pauses, now }: Everywhere): Promise<readonly CredentialStatus[]> {
+  const openBy = new Map(open.map((rotation) => [rotation.credential, rotation]));
+  const debtsBy = Map.groupBy(debts, (debt) => debt.credential);
+  const statuses: CredentialStatus[] = [];
+  for await (const page of declaredPages(ledger)) {
+    const theirs = page.flatMap((record) => openBy.get(record.name) ?? []);
+    const keys = await keysById(ledger, theirs, page.map((record) => record.currentKeyId));
+    for (const record of page) statuses.push(credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, keys, now }));
+  }
+  return statuses;
 }
 
 interface CredentialFacts {

@@ -1,11 +1,11 @@
 /** The worker's own work, as jobs call it. */
 import { describeError } from '../core/errors.ts';
-import type { CredentialRecord } from '../ports/ledger.ts';
 import { summarise } from '../alerts/daily.ts';
 import { deliver } from '../alerts/deliver.ts';
 import { summaryFor } from '../config/index.ts';
 import { advance } from '../rotation/advance.ts';
 import { payDebt } from '../rotation/debts.ts';
+import { declaredPages } from '../rotation/declared.ts';
 import { sweep } from '../rotation/due.ts';
 import { inventory, repairStores } from '../rotation/inventory.ts';
 import { wakeRotations } from '../rotation/request.ts';
@@ -60,20 +60,20 @@ async function wakeOutbox({ ledger, engine }: Working): Promise<void> {
 }
 
 async function takeInventories(context: Working, signal: AbortSignal): Promise<void> {
-  await context.ledger.ping();
-  const records = (await context.ledger.credentials()).filter((record) => record.declared);
-  for (const of of Map.groupBy(records, (record) => JSON.stringify(record.plan.issuer)).values()) {
-    await quietly(context, { issuer: of[0]?.issuer }, () => inventory(context.engine, of, signal));
-  }
-  for (const record of records) {
-    if (signal.aborted) return;
-    await quietly(context, { credential: record.name }, () => repairStores(context.engine, record, signal));
+  const { engine, ledger } = context;
+  await ledger.ping();
+  for (const issuer of await ledger.issuers()) await quietly(context, { issuer }, () => inventory(engine, issuer, signal));
+  for await (const page of declaredPages(ledger, { withKey: true })) {
+    for (const record of page) {
+      if (signal.aborted) return;
+      await quietly(context, { credential: record.name }, () => repairStores(engine, record, signal));
+    }
   }
   await wakeOutbox(context);
 }
 
 /** One issuer or store that is down keeps no other from being looked at. */
-async function quietly(context: Working, fields: Partial<Record<'issuer' | 'credential', CredentialRecord['name'] | undefined>>, look: () => Promise<void>): Promise<void> {
+async function quietly(context: Working, fields: Partial<Record<'issuer' | 'credential', string>>, look: () => Promise<void>): Promise<void> {
   try {
     await look();
   } catch (error) {

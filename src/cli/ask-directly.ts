@@ -1,7 +1,8 @@
 /** Opens what `plan` and `doctor` need when no worker runs. */
 import { ask } from '../app/index.ts';
 import type { Questions } from '../app/operations.ts';
-import { loadConfig, readEnvironment } from '../config/index.ts';
+import { readEnvironment } from '../config/index.ts';
+import { loadConfig } from '../config/load.ts';
 import { createLogger } from '../log/index.ts';
 import { honourProxies } from './proxy.ts';
 

@@ -2,7 +2,7 @@
 import { jobDefinitions } from '../../jobs/index.ts';
 import { startApi, type Api } from '../api/index.ts';
 import { openApp, VERSION, type App } from '../app/index.ts';
-import { createConfigHolder, readEnvironment, resolveSecret, type Config, type ConfigHolder } from '../config/index.ts';
+import { createConfigHolder, readEnvironment, resolveSecret, type ConfigHolder, type Settings } from '../config/index.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { createLogger } from '../log/index.ts';
@@ -39,7 +39,7 @@ export async function runWorker({ configPath }: WorkerOptions): Promise<void> {
   await app.close(config.worker.shutdown);
 }
 
-async function serve(app: App, config: Config, log: Log): Promise<Api> {
+async function serve(app: App, config: Settings, log: Log): Promise<Api> {
   const { listen, socket } = config.api;
   const tcp = listen === undefined ? {} : { tcp: { host: listen.host, port: listen.port, token: await apiToken(listen.token) } };
   return await startApi({ operations: app.operations, health: app.health, socketPath: socket, ...tcp, log, version: VERSION });

@@ -1,6 +1,9 @@
-/** Configuration: one schema, one loader, the only reader of the process's environment. */
+/**
+ * Configuration: one schema, one loader, the only reader of the process's environment. The loader itself is not here: load.ts
+ * brings the parser and the schema, which a running worker leaves to the process that reads (read.ts).
+ */
 export { proxyEnvironment, readEnvironment, type Env, type Environment } from './environment.ts';
-export { loadConfig, parseConfig, type Config, type LoadedConfig, type LoadOptions } from './load.ts';
+export type { Config, LoadedConfig, LoadOptions, Settings } from './load.ts';
 export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
 export { ConfigError } from './problems.ts';
 export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';

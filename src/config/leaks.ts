@@ -29,9 +29,17 @@ export function leaksIn(text: string): readonly Leak[] {
   );
 }
 
-/** From here on, no message, log line or error shows this text. */
-export function conceal(text: string): Secret {
-  return new Secret(text);
+const concealed = new Set<string>();
+
+/** From here on, no message, log line or error of this process shows this text. */
+export function conceal(text: string): void {
+  concealed.add(text);
+  void new Secret(text);
+}
+
+/** What was concealed in this process, for another that shows messages too. */
+export function concealedTexts(): readonly string[] {
+  return [...concealed];
 }
 
 /** Problems for secrets anywhere in the file, comments too. */

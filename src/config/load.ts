@@ -18,6 +18,9 @@ export interface Config extends ParsedConfig {
   readonly api: ParsedConfig['api'] & { readonly socket: string };
 }
 
+/** What a running worker needs of it: the credentials are in the ledger. */
+export type Settings = Omit<Config, 'credentials'>;
+
 export interface LoadedConfig {
   readonly config: Config;
   /** `file:line:column: path: what is odd`. */

@@ -21,25 +21,30 @@ const IMPLIED_CHECK = { name: 'issuer', type: 'issuer', options: { canary: 'auto
 
 /** Every declared credential's plan, in the order of the file. */
 export function planCredentials(config: Plannable): readonly PlannedCredential[] {
-  return Object.entries(config.credentials).map(([name, credential]) => {
+  return [...eachPlan(config)];
+}
+
+/** The same one after the other: a plan is many times what the file says of its credential. */
+export function* eachPlan(config: Plannable): Generator<PlannedCredential> {
+  for (const [name, credential] of Object.entries(config.credentials)) {
     const plan = planOf(config, name, credential);
-    return { plan, revision: createHash('sha256').update(canonical(plan)).digest('hex') };
-  });
+    yield { plan, revision: createHash('sha256').update(canonical(plan)).digest('hex') };
+  }
 }
 
 /** All issuers, also those that no credential names yet. */
-export function issuerDefinitions(config: Plannable): readonly PluginDefinition[] {
+export function issuerDefinitions(config: Pick<Plannable, 'issuers'>): readonly PluginDefinition[] {
   return Object.keys(config.issuers).map((name) => definition(config.issuers, name));
 }
 
-export function channelDefinitions(config: Plannable): readonly PluginDefinition[] {
+export function channelDefinitions(config: Pick<Plannable, 'channels'>): readonly PluginDefinition[] {
   return Object.keys(config.channels).map((name) => definition(config.channels, name));
 }
 
 function planOf(config: Plannable, name: string, credential: CredentialConfig): CredentialPlan {
   const issuer = config.issuers[credential.issuer];
   if (issuer === undefined) throw new Error(`credential ${name} has no issuer: the configuration was not checked`);
-  const subject = { credential: name, owner: credential.owner ?? null };
+  const subject = { credential: name, owner: credential.owner ?? null, notify: credential.notify };
   const route = (severity: 'info' | 'warning' | 'critical'): readonly string[] => channelsFor(config, subject, severity);
   return {
     credential: name,

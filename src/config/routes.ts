@@ -8,9 +8,11 @@ import type { RouteConfig } from './schema/channels.ts';
 export interface Subject {
   readonly credential: string | null;
   readonly owner: string | null;
+  /** The credential's own channels, which come before routes. */
+  readonly notify?: readonly string[] | undefined;
 }
 
-type Routing = Pick<ParsedConfig, 'channels' | 'routes' | 'credentials'>;
+type Routing = Pick<ParsedConfig, 'channels' | 'routes'>;
 
 /**
  * Names of channels, in the order of the file. A credential's `notify` comes before routes; all matching routes apply;
@@ -19,8 +21,8 @@ type Routing = Pick<ParsedConfig, 'channels' | 'routes' | 'credentials'>;
  */
 export function channelsFor(config: Routing, subject: Subject, severity: Severity): readonly string[] {
   const all = Object.keys(config.channels);
-  const own = subject.credential === null ? undefined : config.credentials[subject.credential]?.notify;
-  if (own !== undefined) return all.filter((name) => own.includes(name));
+  const { notify } = subject;
+  if (notify !== undefined) return all.filter((name) => notify.includes(name));
   if (config.routes === undefined) return all;
   const open = config.routes.filter((route) => takes(route, subject));
   if (subject.credential === null && open.length === 0) return all;

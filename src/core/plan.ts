@@ -105,3 +105,6 @@ export interface PlannedCredential {
   readonly plan: CredentialPlan;
   readonly revision: string;
 }
+
+/** Some planned credentials, as a JSON array of them: they go to the ledger as text, since as objects many take much memory. */
+export type PlannedText = string;

@@ -26,8 +26,24 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
   // A connection that dies idle is dropped and replaced by the pool; nobody waits on it.
   pool.on('error', () => undefined);
   // One that dies in use fails the statement it runs; without a listener it would end the process too.
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('connect', (client) => forgetful(client).on('error', () => undefined));
   return Object.assign(pool, { batch: (statements: readonly Statement[]) => batch(pool, statements) }) as unknown as SqlPool;
+}
+
+type Query = (...given: readonly unknown[]) => unknown;
+
+/**
+ * The promise that node-postgres itself makes of a query outlives it on V8's heap, with all that was answered, until the next
+ * full collection: reading much in pages then grows the heap as if it were read at once. With a callback nothing stays.
+ */
+function forgetful(client: PoolClient): PoolClient {
+  const query = client.query.bind(client) as Query;
+  const promised: Query = (...given) => {
+    const [first] = given;
+    if (typeof given.at(-1) === 'function' || (typeof first === 'object' && first !== null && 'submit' in first)) return query(...given);
+    return new Promise((resolve, reject) => void query(...given, (error: Error | null, result: unknown) => (error === null || error === undefined ? resolve(result) : reject(error))));
+  };
+  return Object.assign(client, { query: promised as PoolClient['query'] });
 }
 
 /** Names that a session has prepared. */

@@ -28,7 +28,7 @@ export async function requireKnownSchema(db: Db): Promise<void> {
 
 /** `fenced`: asks in its own transaction. `writes`: is asked for here. */
 const METHODS: Readonly<Record<keyof Ledger, 'reads' | 'writes' | 'fenced'>> = {
-  kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads',
+  kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', declaredCredentials: 'reads', issuers: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads',
   keysOf: 'reads', keysOfIssuer: 'reads', rotation: 'reads', openRotation: 'reads', rotations: 'reads', history: 'reads', wakeable: 'reads',
   openDebts: 'reads', debt: 'reads', payableDebts: 'reads', watches: 'reads', pauses: 'reads', auditHead: 'reads', verifyAudit: 'reads',
   auditEvents: 'reads', deliverable: 'reads', deliveries: 'reads', figures: 'reads', daily: 'reads', sync: 'reads', close: 'reads',

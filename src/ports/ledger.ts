@@ -3,7 +3,7 @@
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
 import type { Anchor } from '../core/anchor.ts';
-import type { CredentialPlan } from '../core/plan.ts';
+import type { CredentialPlan, PlannedText } from '../core/plan.ts';
 import type {
   Actor,
   DebtCause,
@@ -314,6 +314,13 @@ export interface Page {
   readonly before?: string;
 }
 
+export interface DeclaredFilter {
+  readonly issuer?: string;
+  readonly owner?: string;
+  /** Only those that have a current key. */
+  readonly withKey?: true;
+}
+
 export interface Ledger {
   readonly kind: 'embedded' | 'postgres';
 
@@ -323,11 +330,18 @@ export interface Ledger {
   installation(): Promise<string>;
 
   // credentials and keys
-  /** Records what is declared; undeclares the rest. Recomputes nothing of open rotations. */
-  declare(credentials: readonly { readonly plan: CredentialPlan; readonly revision: string }[]): Promise<void>;
+  /**
+   * Records what is declared and undeclares the rest, in one transaction. Recomputes nothing of open rotations. Takes one text
+   * after the other, so that they need not all be in memory, and from the start when it has to run again.
+   */
+  declare(planned: Iterable<PlannedText>): Promise<void>;
   credential(name: string): Promise<CredentialRecord | null>;
   /** In the order of their names; `only` those named, of which unknown ones are left out. */
   credentials(only?: readonly string[]): Promise<readonly CredentialRecord[]>;
+  /** Declared ones in the order of their names, from the one after `after` on: there may be very many. */
+  declaredCredentials(filter: DeclaredFilter, page: { readonly limit: number; readonly after?: string }): Promise<readonly CredentialRecord[]>;
+  /** Names of the issuers that credentials have, of those too that are declared no more; in order. */
+  issuers(): Promise<readonly string[]>;
   setDue(name: string, dueAt: Date | null): Promise<void>;
   /** When each falls due next, null for never, but for those whose plan or due time is another one by now. One transaction. */
   redate(dates: readonly { readonly due: DueCredential; readonly dueAt: Date | null }[]): Promise<void>;

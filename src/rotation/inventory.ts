@@ -6,6 +6,7 @@ import { takeInventory } from '../core/inventory.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
+import { declaredPages } from './declared.ts';
 import type { Engine } from './engine.ts';
 import { driftOf, repair } from './repair.ts';
 
@@ -13,8 +14,8 @@ const REPEAT_INVENTORY_MS = days(7);
 const REPEAT_DRIFT_MS = hours(24);
 
 /** Compares one issuer's list with the ledger, settles watched names into debts, and tells people what is unusual. */
-export async function inventory(engine: Engine, records: readonly CredentialRecord[], signal: AbortSignal): Promise<void> {
-  const first = records[0];
+export async function inventory(engine: Engine, issuerName: string, signal: AbortSignal): Promise<void> {
+  const [first] = await engine.ledger.declaredCredentials({ issuer: issuerName }, { limit: 1 });
   if (first === undefined) return;
   const { issuer } = await engine.plugins(first.plan);
   const shownUntil = new Date((await engine.ledger.now()).getTime() - issuer.capabilities.listLagMs);
@@ -22,7 +23,7 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const known = await engine.ledger.keysOfIssuer(issuer.name);
   await settleWatches(engine, issuer.name, listed, known);
-  const declaredScopes = Object.fromEntries(records.map((record) => [record.name, record.plan.scopes]));
+  const declaredScopes = known.length === 0 ? {} : await scopesOf(engine, issuer.name, new Set(known.map((key) => key.credential)));
   const minting = new Set(open.map((rotation) => attemptNameIn(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
   // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
@@ -30,8 +31,31 @@ export async function inventory(engine: Engine, records: readonly CredentialReco
   const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
   if (problems.length === 0) return;
   engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
-  const channels = [...new Set(records.flatMap((record) => record.plan.channels.warning))];
-  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), channels, REPEAT_INVENTORY_MS);
+  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), await channelsOf(engine, issuer.name), REPEAT_INVENTORY_MS);
+}
+
+/** Scopes declared today, of an issuer's credentials that have had a key: there may be many, and most share one list. */
+async function scopesOf({ ledger }: Engine, issuer: string, withKeys: ReadonlySet<string>): Promise<Readonly<Record<string, readonly string[]>>> {
+  const scopes: Record<string, readonly string[]> = {};
+  const alike = new Map<string, readonly string[]>();
+  for await (const page of declaredPages(ledger, { issuer })) {
+    for (const { name, plan } of page) {
+      if (!withKeys.has(name)) continue;
+      const text = JSON.stringify(plan.scopes);
+      scopes[name] = alike.get(text) ?? plan.scopes;
+      alike.set(text, scopes[name]);
+    }
+  }
+  return scopes;
+}
+
+/** Wherever warnings about any credential of the issuer go. */
+async function channelsOf({ ledger }: Engine, issuer: string): Promise<readonly string[]> {
+  const channels = new Set<string>();
+  for await (const page of declaredPages(ledger, { issuer })) {
+    for (const channel of page.flatMap(({ plan }) => plan.channels.warning)) channels.add(channel);
+  }
+  return [...channels];
 }
 
 /**

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadConfig, planCredentials } from '../../src/config/index.ts';
+import { planCredentials } from '../../src/config/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { branches, configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts';
 import { renderConfigDocs } from '../../scripts/generate/config-docs.ts';
 import { renderErrorDocs } from '../../scripts/generate/error-docs.ts';

@@ -2,7 +2,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, loadConfig, summaryFor } from '../../src/config/index.ts';
+import { ConfigError, summaryFor } from '../../src/config/index.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { EXIT, ERROR_CODES } from '../../src/core/errors.ts';
 import { changed, GOOD, load, problems } from './support.ts';
 

@@ -1,4 +1,5 @@
-import { ConfigError, parseConfig, type Env, type LoadedConfig } from '../../src/config/index.ts';
+import { ConfigError, type Env, type LoadedConfig } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
 
 /** A configuration that is right, with no warnings; tests change parts of its text. */
 export const GOOD = `version: 1

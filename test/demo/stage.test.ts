@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { parseConfig } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { configText, CREDENTIAL, SLACK_TOKEN_VARIABLE } from '../../src/demo/config-text.ts';
 import { startChild, type Child } from '../../src/demo/process.ts';
 import { openScreen, type Screen } from '../../src/demo/screen.ts';

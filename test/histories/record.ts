@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createPluginCache } from '../../src/app/plugins.ts';
 import { REAL_CLOCK } from '../../src/app/app.ts';
-import { createConfigHolder, planCredentials, resolveSecret } from '../../src/config/index.ts';
+import { createConfigHolder, resolveSecret } from '../../src/config/index.ts';
 import { fingerprinter, Secret } from '../../src/core/secret.ts';
 import { isTerminal } from '../../src/core/vocabulary.ts';
 import { openLedger, type SqlPool } from '../../src/ledger/index.ts';
@@ -48,7 +48,7 @@ async function record(): Promise<void> {
   writeFileSync(configPath, replaceEach(config, real));
   const holder = await createConfigHolder(configPath);
   const { ledger, pool } = await openLedger({ dataDir: join(directory, 'data'), rootKey: ROOT_KEY });
-  await ledger.declare(planCredentials(holder.current()));
+  await ledger.declare(holder.plans());
   const plugins = createPluginCache(resolveSecret);
   const engine: Engine = { ledger, queue: { wake: async () => true, wakeAll: async () => true }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(ROOT_KEY), log: SILENT, clock: REAL_CLOCK, worker: 'recorder' };
   const recording = { directory: applications, sandbox, engine, pool };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { DueCredential, DueOutcome, DueRequest, Ledger, Rotation } from '../../src/ports/ledger.ts';
-import { ACTOR, MINUTE, asked, committed, created, declared, due, fresh, keyOf, leased, planOf } from './fixtures.ts';
+import { ACTOR, MINUTE, asked, committed, created, declared, due, fresh, keyOf, leased, plannedTexts, planOf } from './fixtures.ts';
 import { LEDGERS, poolBelow, type OpenLedger } from './ledgers.ts';
 import { until } from '../support/processes.ts';
 
@@ -84,7 +84,7 @@ describe.each(LEDGERS)('what falls due, on $name', (kind) => {
     await declared(ledger, ...names, planned, gone, last);
     const seen = await due(ledger, ...names, planned, gone, last);
     for (const [n, [, , happens]] of meanwhile.entries()) await happens(names[n] ?? '');
-    await ledger.declare([...names, last, planned].map((name) => ({ plan: planOf(name), revision: name === planned ? 'r2' : 'r1' })));
+    await ledger.declare(plannedTexts([...names, last, planned].map((name) => ({ plan: planOf(name), revision: name === planned ? 'r2' : 'r1' }))));
     const before = await rotationsOf(ledger, names);
     const outcomes = words(await ledger.requestDue(requests(seen)));
     expect(names.map((_name, n) => [meanwhile[n]?.[0], outcomes[n]])).toEqual(meanwhile.map(([what, outcome]) => [what, outcome]));
@@ -157,7 +157,7 @@ describe.each(LEDGERS)('what falls due, on $name', (kind) => {
     await declared(ledger, plain, never, changed, moved);
     const seen = await due(ledger, plain, never, changed, moved);
     const [next, soon] = [new Date('2099-01-01T00:00:00Z'), new Date((await ledger.now()).getTime() - MINUTE)];
-    await ledger.declare([plain, never, changed, moved].map((name) => ({ plan: planOf(name), revision: name === changed ? 'r2' : 'r1' })));
+    await ledger.declare(plannedTexts([plain, never, changed, moved].map((name) => ({ plan: planOf(name), revision: name === changed ? 'r2' : 'r1' }))));
     await ledger.setDue(moved, soon);
     await ledger.redate(seen.map((one) => ({ due: one, dueAt: one.name === never ? null : next })));
     await ledger.redate([]);

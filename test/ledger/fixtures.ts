@@ -1,4 +1,4 @@
-import type { CredentialPlan } from '../../src/core/plan.ts';
+import type { CredentialPlan, PlannedCredential, PlannedText } from '../../src/core/plan.ts';
 import type { Actor, Notice } from '../../src/core/vocabulary.ts';
 import type { Change, DueCredential, Ledger, Lease, NewDebt, NewKey, NewRotation, Rotation } from '../../src/ports/ledger.ts';
 import { openOn, type OpenRuntime } from '../support/runtimes.ts';
@@ -37,7 +37,12 @@ export function planOf(credential: string, issuer = 'hm'): CredentialPlan {
 }
 
 export async function declared(ledger: Ledger, ...names: readonly string[]): Promise<void> {
-  await ledger.declare(names.map((name) => ({ plan: planOf(name), revision: 'r1' })));
+  await ledger.declare(plannedTexts(names.map((name) => ({ plan: planOf(name), revision: 'r1' }))));
+}
+
+/** As a configuration hands them to the ledger, in texts of a few. */
+export function plannedTexts(planned: readonly PlannedCredential[], inAText = 100): readonly PlannedText[] {
+  return Array.from({ length: Math.ceil(planned.length / inAText) }, (_, n) => JSON.stringify(planned.slice(n * inAText, (n + 1) * inAText)));
 }
 
 /** What the sweep sees of these, in their order. Throws for one that is not due. */

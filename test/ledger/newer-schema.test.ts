@@ -12,7 +12,7 @@ import { postgresPool } from '../../src/ledger/postgres.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { until } from '../support/processes.ts';
 import { openOn, openRuntime, ROOT_KEY, RUNTIMES, type OpenRuntime } from '../support/runtimes.ts';
-import { ACTOR, asked, begun, committed, created, debtOf, declared, due, fresh, keyOf, leased, MINUTE, noticeOf, planOf } from './fixtures.ts';
+import { ACTOR, asked, begun, committed, created, debtOf, declared, due, fresh, keyOf, leased, MINUTE, noticeOf, plannedTexts, planOf } from './fixtures.ts';
 
 const FUTURE = '9998-future';
 /** What a later Keyturn might bring: more columns, in the tables that workers write to all the time. */
@@ -68,7 +68,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
     const before = await contents(open);
     const entry = { type: 't', actor: ACTOR, credential: null, rotationId: null, keyId: null, detail: {} };
     const writes: readonly (readonly [string, () => Promise<unknown>])[] = [
-      ['declare', () => ledger.declare([{ plan: planOf('d'), revision: 'r' }])],
+      ['declare', () => ledger.declare(plannedTexts([{ plan: planOf('d'), revision: 'r' }]))],
       ['redate', () => ledger.redate([{ due: seen, dueAt: null }])],
       ['requestDue', () => ledger.requestDue([{ due: seen, actor: ACTOR, occurrence: new Date() }])],
       ['setDue', () => ledger.setDue('c', null)],
@@ -98,7 +98,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
     ];
     for (const [name, write] of writes) expect([name, await failure(write())]).toEqual([name, expect.objectContaining({ code: 'LEDGER_NEWER' })]);
     expect(await contents(open)).toEqual(before);
-    const reads = ['now', 'installation', 'credentials', 'pauses', 'figures', 'verifyAudit', 'watches'] as const;
+    const reads = ['now', 'installation', 'credentials', 'issuers', 'pauses', 'figures', 'verifyAudit', 'watches'] as const;
     for (const name of reads) await ledger[name]();
     const asks = new Set([...writes.map(([name]) => name), ...reads, ...READS]);
     expect(Object.keys(ledger).filter((name) => !asks.has(name))).toEqual([]);
@@ -107,7 +107,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
 
 /** Methods that only read, or that ask in their own statement (the test before). */
 const READS = [
-  'kind', 'credential', 'dueCredentials', 'key', 'keys', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
+  'kind', 'credential', 'declaredCredentials', 'dueCredentials', 'key', 'keys', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
   'payableDebts', 'auditHead', 'auditEvents', 'deliverable', 'deliveries', 'daily', 'sync', 'close', 'ping', 'lease', 'renew', 'commit',
 ];
 

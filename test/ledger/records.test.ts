@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, planOf } from './fixtures.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, debtOf, declared, fresh, keyOf, leased, noticeOf, plannedTexts, planOf } from './fixtures.ts';
 import { LEDGERS, type OpenLedger } from './ledgers.ts';
 
 const names = (list: readonly { readonly name: string }[]) => list.map((credential) => credential.name);
+const plannedOf = (name: string, issuer: string, owner: string | null) => ({ plan: { ...planOf(name, issuer), owner }, revision: 'r' });
 
 describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
   let open: OpenLedger;
@@ -28,7 +29,7 @@ describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
       await open.advanceClock(2 * MINUTE);
       expect(names(await ledger.dueCredentials(10))).toEqual([c, a]);
       expect(names(await ledger.dueCredentials(1))).toEqual([c]);
-      await ledger.declare([a, b].map((name) => ({ plan: planOf(name), revision: name === b ? 'r2' : 'r1' })));
+      await ledger.declare(plannedTexts([a, b].map((name) => ({ plan: planOf(name), revision: name === b ? 'r2' : 'r1' }))));
       expect(names(await ledger.dueCredentials(10))).toEqual([b, a]);
       expect((await ledger.credential(c))?.declared).toBe(false);
       expect(names(await ledger.credentials())).toEqual(expect.arrayContaining([a, b, c]));
@@ -61,11 +62,39 @@ describe.each(LEDGERS)('what the ledger keeps on $name', (kind) => {
     test('many are declared at once, and workers that declare together do not quarrel', async () => {
       const { ledgers, close } = await open.twoWorkers();
       const many = Array.from({ length: 1200 }, (_, i) => ({ plan: planOf(`many-${i}`), revision: 'r' }));
-      await Promise.all([ledgers[0].declare(many), ledgers[1].declare(many.toReversed())]);
+      await Promise.all([ledgers[0].declare(plannedTexts(many)), ledgers[1].declare(plannedTexts(many.toReversed()))]);
       await close();
       expect((await open.ledger.credentials()).filter((c) => c.declared)).toHaveLength(1200);
       expect(await open.ledger.dueCredentials(50)).toHaveLength(50);
       await open.ledger.declare([]);
+    });
+
+    test('what is declared is read page by page, of one issuer or owner if that is asked', async () => {
+      const { ledger } = open;
+      await ledger.declare(plannedTexts([plannedOf('p-gone', 'left', 'a')]));
+      await ledger.declare(plannedTexts([plannedOf('p-3', 'hm', 'a'), plannedOf('P-2', 'aws', 'b'), plannedOf('p-1', 'hm', null)], 2));
+      const page = async (...given: Parameters<typeof ledger.declaredCredentials>) => names(await ledger.declaredCredentials(...given));
+      expect(await page({}, { limit: 2 })).toEqual(['P-2', 'p-1']);
+      expect(await page({}, { limit: 2, after: 'p-1' })).toEqual(['p-3']);
+      expect(await page({ issuer: 'hm' }, { limit: 9 })).toEqual(['p-1', 'p-3']);
+      expect(await page({ owner: 'a' }, { limit: 9 })).toEqual(['p-3']);
+      expect(await page({ issuer: 'left' }, { limit: 9 })).toEqual([]);
+      expect(await ledger.issuers()).toEqual(expect.arrayContaining(['aws', 'hm', 'left']));
+      await ledger.declare([]);
+    });
+
+    test('a declaration that ends half-way declares nothing and gives nothing up', async () => {
+      const { ledger } = open;
+      const [before, added] = [fresh('whole'), fresh('whole')];
+      await declared(ledger, before);
+      function* broken() {
+        yield* plannedTexts([{ plan: planOf(added), revision: 'r' }]);
+        throw new Error('no more plans');
+      }
+      await expect(ledger.declare(broken())).rejects.toThrow();
+      expect(await ledger.credential(added)).toBeNull();
+      expect(names(await ledger.declaredCredentials({}, { limit: 9 }))).toEqual([before]);
+      await ledger.declare([]);
     });
   });
 

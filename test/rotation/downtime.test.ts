@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { createPluginCache } from '../../src/app/plugins.ts';
-import { parseConfig, planCredentials, resolveSecret } from '../../src/config/index.ts';
+import { planCredentials, resolveSecret } from '../../src/config/index.ts';
+import { parseConfig } from '../../src/config/load.ts';
 import { fingerprinter } from '../../src/core/secret.ts';
 import { createLogger } from '../../src/log/index.ts';
 import { advance } from '../../src/rotation/advance.ts';
@@ -29,7 +30,7 @@ describe.each(RUNTIMES)('after downtime, on $name (the ledger\'s clock is virtua
     process.env[ADMIN_VARIABLE] = sandbox.adminKey;
     directory = mkdtempSync(join(tmpdir(), 'keyturn-downtime-'));
     engine = { ledger: open.ledger, queue: { wake: async () => true, wakeAll: async () => true }, plugins: (plan) => cache.of(plan), fingerprint: fingerprinter(ROOT_KEY), log: createLogger({ level: 'silent' }), clock: { timeout: (ms) => AbortSignal.timeout(ms) }, worker: 'w1' };
-    await open.ledger.declare(planCredentials(parseConfig(join(directory, 'keyturn.yaml'), config()).config));
+    await open.ledger.declare([JSON.stringify(planCredentials(parseConfig(join(directory, 'keyturn.yaml'), config()).config))]);
   });
   afterAll(async () => {
     await Promise.all([open.close(), sandbox.close()]);

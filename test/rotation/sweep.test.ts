@@ -7,7 +7,7 @@ import type { DueRequest, Ledger } from '../../src/ports/ledger.ts';
 import type { Wake } from '../../src/ports/queue.ts';
 import { sweep } from '../../src/rotation/due.ts';
 import type { Engine } from '../../src/rotation/engine.ts';
-import { ACTOR, MINUTE, asked, committed, created, fresh, keyOf, leased, planOf } from '../ledger/fixtures.ts';
+import { ACTOR, MINUTE, asked, committed, created, fresh, keyOf, leased, plannedTexts, planOf } from '../ledger/fixtures.ts';
 import { LEDGERS, type OpenLedger } from '../ledger/ledgers.ts';
 
 const signal = new AbortController().signal;
@@ -42,7 +42,7 @@ describe.each(LEDGERS)('the due sweep on $name', (kind) => {
   /** Declared, with keys that are old enough for their policy. */
   async function overdue(count: number, everyMs = 1_000): Promise<readonly string[]> {
     const names = Array.from({ length: count }, () => fresh('swept'));
-    await ledger.declare(names.map((name) => ({ plan: { ...planOf(name), policy: { ...planOf(name).policy, everyMs } }, revision: 'r1' })));
+    await ledger.declare(plannedTexts(names.map((name) => ({ plan: { ...planOf(name), policy: { ...planOf(name).policy, everyMs } }, revision: 'r1' }))));
     const old = new Date((await ledger.now()).getTime() - 10 * MINUTE);
     for (const name of names) await ledger.adopt(keyOf(name, { state: 'current', createdAt: old }), ACTOR, {});
     return names;
@@ -68,7 +68,7 @@ describe.each(LEDGERS)('the due sweep on $name', (kind) => {
     const longAgo = new Date((await ledger.now()).getTime() - 90 * MINUTE);
     const late = fresh('swept');
     const plans = [failed, late, ...young].map((name) => ({ ...planOf(name), policy: { ...planOf(name).policy, everyMs: 60 * MINUTE, deadlines: { ...planOf(name).policy.deadlines, retryMs: 5 * MINUTE } } }));
-    await ledger.declare(plans.map((plan) => ({ plan, revision: 'r2' })));
+    await ledger.declare(plannedTexts(plans.map((plan) => ({ plan, revision: 'r2' }))));
     await ledger.adopt(keyOf(late, { state: 'current', createdAt: longAgo }), ACTOR, {});
     await sweep(engineOn(ledger).engine, signal);
     expect((await rotations([failed, late, ...young])).map((list) => list.length)).toEqual([0, 1, 0, 0, 0]);
@@ -90,7 +90,7 @@ describe.each(LEDGERS)('the due sweep on $name', (kind) => {
       requestDue: async (requests) => {
         await created(ledger, asked(opened));
         await ledger.setPause({ scope: 'credential', name: paused, actor: ACTOR });
-        await ledger.declare([opened, paused, edited, ...rest].map((name) => ({ plan: planOf(name), revision: name === edited ? 'r2' : 'r1' })));
+        await ledger.declare(plannedTexts([opened, paused, edited, ...rest].map((name) => ({ plan: planOf(name), revision: name === edited ? 'r2' : 'r1' }))));
         return await ledger.requestDue(requests);
       },
     };

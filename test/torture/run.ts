@@ -102,7 +102,7 @@ class Run {
   async play(open: OpenLedger): Promise<Outcome> {
     this.#under = await open(() => this.#sim.now);
     try {
-      await this.#ledger.declare(this.#plans(true));
+      await this.#ledger.declare([JSON.stringify(this.#plans(true))]);
       for (let n = 0; n < this.#scenario.workers; n += 1) this.#start(n);
       for (const [job, ms] of [['due-sweep', INTERVALS.sweepMs], ['revoke-debts', INTERVALS.debtsMs], ['inventory', INTERVALS.inventoryMs], ['deliver', INTERVALS.deliverMs], ['seal-audit', INTERVALS.sealMs]] as const) this.#queue.every(job, ms);
       this.#scenario.credentials.forEach((spec, n) => this.#application(spec, n));
@@ -368,7 +368,7 @@ class Run {
     for (const key of this.#world.issuer.live) if (key.name.startsWith(STRANGER)) this.#world.issuer.remove(key);
     this.#faults.end();
     this.#queue.calm();
-    await this.#ledger.declare(this.#plans(false));
+    await this.#ledger.declare([JSON.stringify(this.#plans(false))]);
     for (let n = 0; n < this.#scenario.credentials.length; n += 1) await this.#ledger.clearPause('credential', credentialName(n), ACTOR);
     for (let n = 0; n < this.#scenario.workers; n += 1) await this.#restart(n);
   }

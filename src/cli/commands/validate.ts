@@ -10,7 +10,7 @@ export const validate: CommandSpec = {
   details: 'Asks nobody outside and resolves no secret; `keyturn doctor` does.',
   exits: { 2: 'the configuration has mistakes' },
   async run(cli) {
-    const { loadConfig } = await import('../../config/index.ts');
+    const { loadConfig } = await import('../../config/load.ts');
     const { config, warnings } = await loadConfig(cli.configPath, { env: cli.env });
     const counts = SECTIONS.map((section) => [section, Object.keys(config[section]).length] as const);
     if (cli.json) {

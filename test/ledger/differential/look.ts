@@ -10,6 +10,10 @@ export async function seen({ ledger, ids }: Side): Promise<unknown> {
   return {
     now: await ledger.now(),
     credentials: await ledger.credentials(),
+    declared: await ledger.declaredCredentials({}, { limit: 2 }),
+    declaredLater: await ledger.declaredCredentials({ issuer: 'hm' }, { limit: ALL, after: 'a' }),
+    declaredWithKey: await ledger.declaredCredentials({ withKey: true }, { limit: ALL }),
+    issuers: await ledger.issuers(),
     due: await ledger.dueCredentials(2),
     open: await Promise.all(CREDENTIALS.map((name) => ledger.openRotation(name))),
     rotations: await ledger.rotations({}, { limit: ALL }),

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { PATHS, ROTATION_STATES, type RotationState } from '../../../src/core/vocabulary.ts';
 import type { DueCredential, Lease } from '../../../src/ports/ledger.ts';
-import { ACTOR, asked, created, noticeOf, planOf } from '../fixtures.ts';
+import { ACTOR, asked, created, noticeOf, plannedTexts, planOf } from '../fixtures.ts';
 import { CREDENTIALS, change, changeFor, credential, issuer, issuerKeyId, newDebt, newKey, notices, nth, pick, rarely, span, type Asked } from './change.ts';
 import { BEGINNING, type Side } from './side.ts';
 
@@ -138,7 +138,7 @@ interface Declared {
 
 function declaring(weight: number, given: fc.Arbitrary<Declared>) {
   return operation(weight, 'declare', given, ({ ledger }, { names, issuer: of, revision }) =>
-    ledger.declare(names.map((name) => ({ plan: planOf(name, of), revision }))));
+    ledger.declare(plannedTexts(names.map((name) => ({ plan: planOf(name, of), revision })), 2)));
 }
 
 const records = [

@@ -1,6 +1,7 @@
-import type { Ledger } from '../../../src/ports/ledger.ts';
+import type { PlannedCredential } from '../../../src/core/plan.ts';
+import type { DeclaredFilter, Ledger } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
-import { inOrder, toCredential } from './rows.ts';
+import { bounded, inOrder, toCredential } from './rows.ts';
 import type { State } from './state.ts';
 import type { CredentialRow } from './tables.ts';
 
@@ -17,6 +18,11 @@ export function credentialMethods(state: State) {
       const chosen = state.credentials.all().filter(({ name }) => only === undefined || only.includes(name));
       return inOrder(chosen, () => 0, (row) => row.name).map(toCredential);
     },
+    declaredCredentials: ({ issuer, owner, withKey }: DeclaredFilter, { limit, after }: { readonly limit: number; readonly after?: string }) => {
+      const chosen = state.credentials.all().filter((row) => row.declared && row.issuer === (issuer ?? row.issuer) && row.owner === (owner ?? row.owner) && (withKey !== true || row.currentKeyId !== null) && (after === undefined || row.name > after));
+      return inOrder(chosen, () => 0, (row) => row.name).slice(0, bounded({ limit })).map(toCredential);
+    },
+    issuers: () => [...new Set(state.credentials.all().map(({ issuer }) => issuer))].sort(),
     setDue: (name: string, dueAt: Date | null) => {
       const row = state.credentials.get(name);
       if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });
@@ -25,7 +31,8 @@ export function credentialMethods(state: State) {
 }
 
 /** A credential that is new, came back or changed has no due instant until somebody computes it again. */
-function declare(state: State, credentials: Declared): void {
+function declare(state: State, planned: Declared): void {
+  const credentials = [...planned].flatMap((text) => JSON.parse(text) as PlannedCredential[]);
   const declared = new Set(credentials.map(({ plan }) => plan.credential));
   if (declared.size < credentials.length) throw new Error('a credential is declared twice');
   for (const { plan, revision } of credentials) upsert(state, frozenCopy(plan), revision);
