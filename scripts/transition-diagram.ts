@@ -16,6 +16,7 @@ const EFFECT_WORDS: Readonly<Record<Effect, string>> = {
   hooks_promoted: 'runs the reload hooks',
   hooks_rolled_back: 'runs the reload hooks again',
   pay_debts: 'pays the revocation debts of this rotation',
+  tidy: 'removes what stores still keep of dead keys',
 };
 
 const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {

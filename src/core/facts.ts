@@ -52,6 +52,8 @@ export interface Notes {
   readonly repairedAt?: string;
   /** The last write to a place that was sent: attempt and place. */
   readonly wrote?: string;
+  /** Stores were asked to remove what they keep of dead keys. */
+  readonly tidied?: boolean;
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
   /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */
   readonly quiet?: { readonly base: string; readonly watermark: string };
@@ -111,6 +113,8 @@ export interface Facts {
   readonly debts: {
     readonly open: number;
     readonly payable: number;
+    /** Payable, and nobody has tried yet: who tried may have died with it, and holds it up for a while. */
+    readonly untried: number;
     readonly oldestMs: number;
     /** Why the last try to pay one failed. */
     readonly lastError: string | null;

@@ -9,7 +9,7 @@ import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
 import type { Change, HeldDebt, Rotation } from '../ports/ledger.ts';
 import type { StoreSlot } from '../ports/store.ts';
 import { LONGEST_EFFECT_MS, within, type Engine, type Place } from './engine.ts';
-import { currentOf, readPlaces, type ReadPlace } from './evidence.ts';
+import { currentOf, deadPrints, readPlaces, type ReadPlace } from './evidence.ts';
 
 /** A worker that dies holds a debt up for as long: it reads and clears every store, and then revokes. */
 const DEBT_LEASE_MS = LONGEST_EFFECT_MS * 3;
@@ -62,11 +62,12 @@ async function clearAndCheck(engine: Engine, { debt, rotation, plans }: Owed, si
   for (let round = 0; round < ROUNDS; round += 1) {
     // Clearing the stores took its time: the ledger is asked again.
     const key = round === 0 ? debt.key : await keyNow(engine, debt);
-    const decision = decideDebt(await factsOf(engine, { debt: { ...debt, key }, rotation, plans }, emptyBefore, await readPlaces(engine, places, signal)));
+    const reads = await readPlaces(engine, places, signal);
+    const decision = decideDebt(await factsOf(engine, { debt: { ...debt, key }, rotation, plans }, emptyBefore, reads));
     if (decision.do === 'refuse') throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: ${decision.why}.`);
     if (decision.do === 'revoke' && round > 0) return;
     // The first time also where nothing shows: a worker that died right after a promotion may have left labels that only `retire` sees.
-    await retire(engine, debt, places, signal);
+    await retire(engine, debt, places, await deadStrays(engine, debt, reads), signal);
   }
   throw new KeyturnError('STORE_CONFLICT', `Key ${debt.issuerKeyId} is not revoked: copies of it keep coming back in a store.`);
 }
@@ -128,12 +129,19 @@ function holds(engine: Engine, debt: RevocationDebt): (slot: StoreSlot) => boole
   return (slot) => debt.fingerprint !== null && engine.fingerprint(slot.value) === debt.fingerprint;
 }
 
-/** Removes every copy that is not current. Stores leave everything else as it is. */
-async function retire(engine: Engine, debt: RevocationDebt, places: readonly Place[], signal: AbortSignal): Promise<void> {
+/** Fingerprints of dead keys, where a store keeps something besides the current value and the key that is to die: what a worker that died left behind. */
+async function deadStrays(engine: Engine, debt: RevocationDebt, reads: readonly ReadPlace[]): Promise<ReadonlySet<string | null>> {
+  const strays = reads.some(({ view }) => view?.slots.some((slot) => STRAY_ROLES.has(slot.role) && !holds(engine, debt)(slot)));
+  return strays ? deadPrints(await engine.ledger.keysOf(debt.credential)) : NOBODY_ASKS;
+}
+
+const STRAY_ROLES: ReadonlySet<StoreSlot['role']> = new Set(['staged', 'displaced', 'backup']);
+
+/** Removes every copy that is not current, and those of keys that are dead. Stores leave everything else as it is. */
+async function retire(engine: Engine, debt: RevocationDebt, places: readonly Place[], dead: ReadonlySet<string | null>, signal: AbortSignal): Promise<void> {
   const why = debt.cause === 'superseded' ? 'superseded' : 'rejected';
-  for (const { store } of places) {
-    await store.retire((slot) => slot.role !== 'current' && holds(engine, debt)(slot), why, within(engine, store.callTimeoutMs, signal));
-  }
+  const dies = (slot: StoreSlot): boolean => holds(engine, debt)(slot) || (STRAY_ROLES.has(slot.role) && dead.has(engine.fingerprint(slot.value)));
+  for (const { store } of places) await store.retire((slot) => slot.role !== 'current' && dies(slot), why, within(engine, store.callTimeoutMs, signal));
 }
 
 async function revokeAt(engine: Engine, debt: RevocationDebt, plans: readonly CredentialPlan[], signal: AbortSignal): Promise<'revoked' | 'gone'> {

@@ -85,3 +85,8 @@ export function placeOfRecord(places: readonly Place[]): Place {
   if (place === undefined) throw new Error('a plan has exactly one place of record');
   return place;
 }
+
+/** Fingerprints of keys that are dead for good. */
+export function deadPrints(keys: readonly KeyRecord[]): ReadonlySet<string | null> {
+  return new Set(keys.filter(({ state, fingerprint }) => fingerprint !== null && (state === 'revoked' || state === 'lost')).map(({ fingerprint }) => fingerprint));
+}

@@ -42,7 +42,7 @@ const problem = fc.record({ code: fc.constantFrom('key_limit', 'debt_open'), mes
 
 const notes = fc.record(
   {
-    attempt, hazardUntil: iso, drifted: fc.boolean(), restoredAt: iso, lostAttempts: fc.nat(4), trouble: fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('boom'), retryAt: iso }),
+    attempt, hazardUntil: iso, drifted: fc.boolean(), tidied: fc.boolean(), restoredAt: iso, lostAttempts: fc.nat(4), trouble: fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('boom'), retryAt: iso }),
     waited: fc.record({ reason: fc.constant('x'), times: fc.nat(9) }), hooksRun: fc.subarray(['promoted', 'rolled_back'] as const),
     failure: fc.record({ reason: fc.constant('r'), message: fc.constant('m') }), told: fc.subarray(['held_late', 'held_unminted', 'drain_stuck']),
   },
@@ -67,7 +67,7 @@ const sections = fc.record(
     currentKeyId: fc.option(fc.constant('k1')),
     application: fc.array(result, { maxLength: 2 }),
     drain: fc.record({
-      overlapLeftMs: fc.nat(1000), quiet: fc.constantFrom('quiet', 'busy', 'unproved', 'not-asked'), quietLeftMs: fc.nat(1000),
+      overlapLeftMs: fc.constantFrom(0, 0, 1, 1_000), quiet: fc.constantFrom('quiet', 'busy', 'unproved', 'not-asked'), quietLeftMs: fc.nat(1000),
       pastMaxAge: fc.boolean(), observed: fc.constant(null), detail: fc.constant(''),
     }),
   },
@@ -81,7 +81,7 @@ const base = fc.record({
     abortAsked: fc.option(fc.constant({ who: 'cli:alice@host', why: 'wrong scopes' })),
   }),
   plan: fc.constant(PLAN), notes, now: fc.constant(NOW), inStateMs: fc.constantFrom(0, 70_000, 700_000), oldKey: fc.option(key), newKey: fc.option(key),
-  debts: fc.nat(2).chain((open) => fc.record({ open: fc.constant(open), payable: fc.nat(open), oldestMs: fc.constant(0), lastError: fc.option(fc.constant('denied')) })),
+  debts: fc.nat(2).chain((open) => fc.nat(open).map((payable) => [open, payable] as const)).chain(([open, payable]) => fc.record({ open: fc.constant(open), payable: fc.constant(payable), untried: fc.nat(payable), oldestMs: fc.constant(0), lastError: fc.option(fc.constant('denied')) })),
 });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc.tuple(base, sections).map(([b, s]): Facts => ({ ...b, ...s }));

@@ -53,8 +53,12 @@ describe('what decide never does, whatever the facts', () => {
     never((d) => d.kind === 'effect' && d.effect === 'mint', (f) => f.notes.attempt?.sentAt != null);
   });
 
-  test('mints while a debt of its own is open', () => {
-    never((d) => d.kind === 'effect' && d.effect === 'mint', (f) => f.debts.open > 0);
+  test('mints while a debt of its own is open; an emergency only while one can be paid that nobody has tried', () => {
+    never((d) => d.kind === 'effect' && d.effect === 'mint', (f) => (f.rotation.path === 'emergency' ? f.debts.untried > 0 : f.debts.open > 0));
+  });
+
+  test('waits with an emergency for the orphan of a lost attempt', () => {
+    never((d) => ['pay_orphan', 'orphan_unpaid'].includes(d.reason), (f) => f.rotation.path === 'emergency' && f.debts.untried === 0);
   });
 
   test('creates anything while preflight has a problem', () => {

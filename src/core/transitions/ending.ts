@@ -14,6 +14,7 @@ export const REVOKING: readonly Row[] = [
   { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, does: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
   { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, does: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
   abortRefused('reporting'),
+  { from: 'reporting', reason: 'tidy', title: 'remove copies of dead keys', when: (f) => f.notes.tidied !== true, does: { effect: 'tidy' }, message: () => 'Removing what stores still keep of dead keys.' },
   { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
 ];
 

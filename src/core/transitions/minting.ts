@@ -21,6 +21,8 @@ const spentNext = (f: Facts): boolean => (f.notes.lostAttempts ?? 0) + 1 >= MAX_
 const lookLeft = (f: Facts): number => Math.max(0, (f.minted?.lookUntil.getTime() ?? 0) - f.now.getTime());
 const unusable = (f: Facts): string => `The create's answer was lost; ${found(f) === 1 ? 'a key exists' : `${found(f)} keys exist`} under its name without a staged value: condemned.`;
 const FORWARD_ONLY = ['emergency', 'replace'] as const;
+/** Applications have no key: an orphan is revoked before the next key is minted if it can be at once, and otherwise beside that. */
+const hastes = (f: Facts): boolean => f.rotation.path === 'emergency';
 /** No request for a key is out of which nobody knows what came. */
 const nothingOut = (f: Facts): boolean => unsent(f) || refused(f);
 const wantsOut = (f: Facts): boolean => asked(f) && mayAbort(f);
@@ -35,8 +37,8 @@ export const CREATING: readonly Row[] = [
   { from: 'creating', reason: 'issuer_busy', title: 'issuer asks to wait', when: (f) => refusedForNow(f) && coolingDown(f), does: { wait: coolDownMs }, message: (f) => attempt(f)?.refusal?.message ?? '' },
   { from: 'creating', reason: 'issuer_ready', title: 'try the same attempt again', when: refusedForNow, does: { write: 'retry_attempt' }, message: () => 'Surely nothing was created; trying again under the same name.' },
   { from: 'creating', reason: 'refused', title: 'issuer refuses', when: refused, does: { go: 'blocked' }, message: (f) => attempt(f)?.refusal?.message ?? '', tell: 'warning' },
-  { from: 'creating', reason: 'pay_orphan', title: 'an orphan fills the slot', when: (f) => unsent(f) && payable(f), does: { effect: 'pay_debts' }, message: () => 'The key of a lost attempt is revoked before the next one is minted.' },
-  { from: 'creating', reason: 'orphan_unpaid', title: 'orphan not revoked yet', when: (f) => unsent(f) && unpaid(f), does: { wait: backoff(minutes(1)) }, message: () => 'The key of a lost attempt must be revoked before the next one is minted.' },
+  { from: 'creating', reason: 'pay_orphan', title: 'an orphan fills the slot', when: (f) => unsent(f) && (hastes(f) ? f.debts.untried > 0 : payable(f)), does: { effect: 'pay_debts' }, message: () => 'The key of a lost attempt is revoked before the next one is minted.' },
+  { from: 'creating', reason: 'orphan_unpaid', title: 'orphan not revoked yet', when: (f) => unsent(f) && unpaid(f) && !hastes(f), does: { wait: backoff(minutes(1)) }, message: () => 'The key of a lost attempt must be revoked before the next one is minted.' },
   { from: 'creating', paths: FORWARD_ONLY, reason: 'held_unminted', title: 'attempts spent, no way back', when: (f) => unsent(f) && spent(f) && !told(f, 'held_unminted'), does: { wait: () => seconds(30) }, message: () => `No replacement could be created in ${MAX_LOST_ATTEMPTS} attempts; it is tried again.`, tell: 'critical' },
   { from: 'creating', reason: 'mint', title: 'mint', when: unsent, does: { effect: 'mint' }, message: (f) => `Minting ${attempt(f)?.name}.` },
   { from: 'creating', reason: 'unanswerable', title: 'cannot look yet', when: unanswerable, does: { wait: backoff(minutes(1)) }, message: (f) => `The create's answer was lost, and it cannot be looked up yet: ${f.minted?.detail ?? ''}` },

@@ -4,7 +4,7 @@ import type { Facts, NamedResult, PlaceFact, Serving } from '../facts.ts';
 import type { Path, RotationState, Severity } from '../vocabulary.ts';
 
 /** What the engine does in the outside world: one effect a step, then facts are gathered again. */
-export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_promoted', 'hooks_rolled_back', 'pay_debts'] as const;
+export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_promoted', 'hooks_rolled_back', 'pay_debts', 'tidy'] as const;
 export type Effect = (typeof EFFECTS)[number];
 
 /** What changes in the ledger alone, without leaving the state. */

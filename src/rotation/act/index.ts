@@ -7,6 +7,7 @@ import { runHooks } from './hooks.ts';
 import { discardStaged, mint } from './mint.ts';
 import { succeeded, type Outcome } from './outcome.ts';
 import { promote, restore } from './promote.ts';
+import { tidy } from './tidy.ts';
 
 type Act = (turn: Turn, facts: Facts) => Promise<Outcome>;
 
@@ -18,6 +19,7 @@ const ACTS: Readonly<Record<Effect, Act>> = {
   hooks_promoted: (turn, facts) => runHooks(turn, facts, 'promoted'),
   hooks_rolled_back: (turn, facts) => runHooks(turn, facts, 'rolled_back'),
   pay_debts: payOwnDebts,
+  tidy,
 };
 
 export async function act(turn: Turn, facts: Facts, effect: Effect): Promise<Outcome> {

@@ -55,6 +55,7 @@ function gatherBase({ rotation, situation }: Lease): Facts {
     debts: {
       open: own.length,
       payable: own.filter((debt) => debt.nextTryAt <= now).length,
+      untried: own.filter((debt) => debt.nextTryAt <= now && debt.attempts === 0).length,
       lastError: own.find((debt) => debt.lastError !== null)?.lastError ?? null,
       oldestMs: Math.max(0, ...own.map((debt) => now.getTime() - debt.createdAt.getTime())),
     },
