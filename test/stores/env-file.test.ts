@@ -191,6 +191,19 @@ describe('env-file: processes that die, starve or compete', () => {
     expect(opened, 'only the file that is renamed next may be as readable as the one that it replaces').toBe(1);
   });
 
+  it('keeps nothing of a change that died once everything is retired, also where the next caller changes nothing else', async () => {
+    let deaths = 0;
+    for (let dieAt = 1; ; dieAt += 1) {
+      writeFileSync(path, TEXT);
+      const { killed } = spawnVictim({ path, variable: 'KEY', values: [NEW], retire: true, dieAt });
+      await storeAt().retire(() => true, 'rejected', signal());
+      expect(readdirSync(directory), `killed at change ${dieAt}`).toEqual(['app.env']);
+      if (!killed) break;
+      deaths += 1;
+    }
+    expect(deaths).toBeGreaterThan(20);
+  });
+
   it('says that the disk is full, with the old file intact and no half-written one left', () => {
     const filler = `# ${'x'.repeat(20_000)}\n`;
     writeFileSync(path, filler + TEXT);

@@ -87,16 +87,23 @@ export async function remove(path: string): Promise<void> {
   await syncDirectory(path);
 }
 
-/** Names the temporary files of one target; whoever holds its lock may remove them all. */
-function temporaryPrefix(path: string): string {
+/** Begins the names of one target's temporary files; whoever holds its lock may remove them all. */
+export function temporaryPrefix(path: string): string {
   return `.${basename(path)}.keyturn-tmp.`;
 }
 
 /** Removes what processes left that died while writing. Wants the file's lock. */
 export async function removeLeftovers(path: string): Promise<void> {
-  const directory = dirname(path);
-  const names = (await readdir(directory)).filter((name) => name.startsWith(temporaryPrefix(path)));
-  for (const name of names) await unlink(join(directory, name)).catch(() => undefined);
+  for (const name of await namesBeside(path, temporaryPrefix(path))) await unlink(join(dirname(path), name)).catch(() => undefined);
+}
+
+/** Names of the files beside `path` that begin with `prefix`; none where even the directory is missing. */
+export async function namesBeside(path: string, prefix: string): Promise<readonly string[]> {
+  const names = await readdir(dirname(path)).catch((thrown: unknown) => {
+    if (errnoOf(thrown) === 'ENOENT') return [];
+    throw fromFileSystem(thrown, path, 'none');
+  });
+  return names.filter((name) => name.startsWith(prefix));
 }
 
 /** Readable by its owner only: by us, or by the owner of the file that it is going to replace. */

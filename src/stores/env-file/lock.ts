@@ -22,11 +22,15 @@ const MOST_WAIT_MS = 40;
 /** Lock files that this process holds or is trying for; others of its own are leftovers of a failed removal. */
 const mine = new Set<string>();
 
+/** Begins the names of a file's lock files. */
+export function lockPrefix(path: string): string {
+  return `.${basename(path)}.keyturn-lock.`;
+}
+
 /** Runs `work` alone. Throws STORE_UNAVAILABLE when the lock was not had before `signal`. */
 export async function withLock<T>(path: string, staleMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const directory = dirname(path);
-  const prefix = `.${basename(path)}.keyturn-lock.`;
-  const name = await acquire(directory, prefix, staleMs, signal).catch((thrown: unknown) => {
+  const name = await acquire(directory, lockPrefix(path), staleMs, signal).catch((thrown: unknown) => {
     throw fromFileSystem(thrown, path, 'none');
   });
   try {

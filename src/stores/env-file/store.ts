@@ -8,8 +8,8 @@ import type { PromoteRequest, SecretStore, StoreProblem, StoreSlot, StoreView } 
 import { readContents, slotsOf, versionOf, viewOf, type Contents } from './contents.ts';
 import { findVariable, removeVariable, setVariable } from './env-text.ts';
 import { conflict, fromFileSystem, tooSlow } from './errors.ts';
-import { removeLeftovers, replace } from './files.ts';
-import { withLock } from './lock.ts';
+import { namesBeside, removeLeftovers, replace, temporaryPrefix } from './files.ts';
+import { lockPrefix, withLock } from './lock.ts';
 import { placeOf, targetOf, type EnvFileOptions, type Place } from './options.ts';
 import { probeFile } from './probe.ts';
 import { writeSibling, type Held } from './sibling.ts';
@@ -85,9 +85,8 @@ class EnvFileStore implements SecretStore {
   }
 
   async retire(select: (slot: StoreSlot) => boolean, _why: 'superseded' | 'rejected', signal: AbortSignal): Promise<void> {
-    const { backup, sibling } = await this.#bounded(signal, () => this.#contents());
     // Nothing to retire wants no lock, and no directory that could be written.
-    if (backup === null && sibling.staged.length === 0 && sibling.displaced.length === 0) return;
+    if (await this.#bounded(signal, () => this.#isBare())) return;
     await this.#locked(signal, async (contents, deadline) => {
       const { target, loaded, sibling, current } = contents;
       const chosen = slotsOf(contents).filter((slot) => slot.role !== 'current' && select(slot));
@@ -103,6 +102,14 @@ class EnvFileStore implements SecretStore {
 
   #contents(): Promise<Contents> {
     return readContents(targetOf(this.#place.path), this.#place);
+  }
+
+  /** True where the file holds nothing but its current value, and nobody who died in the middle of a change left anything beside it. */
+  async #isBare(): Promise<boolean> {
+    const { backup, sibling, target } = await this.#contents();
+    if (backup !== null || sibling.staged.length > 0 || sibling.displaced.length > 0) return false;
+    const left = await Promise.all([temporaryPrefix(target), lockPrefix(target)].map((prefix) => namesBeside(target, prefix)));
+    return left.every((names) => names.length === 0);
   }
 
   /** The file's new text: our line, and the backup line as asked. Throws STORE_UNSUITABLE for a text that would not say so. */
