@@ -44,6 +44,8 @@ export const ERROR_CODES = {
   HOOK_FAILED: { exit: EXIT.failed, http: 502, meaning: 'A reload hook failed.' },
   CHANNEL_REFUSED: { exit: EXIT.failed, http: 502, meaning: 'The channel refuses the message; trying again will not help.' },
   CHANNEL_UNAVAILABLE: { exit: EXIT.failed, http: 502, meaning: 'The channel does not answer now; trying again may help.' },
+  SOURCE_REFUSED: { exit: EXIT.failed, http: 502, meaning: 'The usage source refuses to be read; trying again will not help.' },
+  SOURCE_UNAVAILABLE: { exit: EXIT.failed, http: 502, meaning: 'The usage source does not answer now; trying again may help.' },
   AUDIT_BROKEN: { exit: EXIT.failed, http: 409, meaning: 'The audit chain does not verify.' },
   INTERNAL: { exit: EXIT.failed, http: 500, meaning: 'A defect in Keyturn.' },
 } as const satisfies Record<string, ErrorRow>;

@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.ts';
+import type { ReadRequest, UsageBatch } from './usage-source.ts';
 
 /** What an issuer can do; the protocol is chosen by these, and nothing downgrades silently. */
 export interface IssuerCapabilities {
@@ -125,6 +126,9 @@ export interface Issuer {
 
   /** For `doctor`: which of the assumed addresses and fields the real service answers. Changes nothing. */
   examine?(signal: AbortSignal): Promise<readonly Examination[]>;
+
+  /** The next events of the issuer's own trail of what keys did, as a usage source reads them; keys are named by their id. */
+  usage?(request: ReadRequest, signal: AbortSignal): Promise<UsageBatch>;
 
   /** Today's figures by key, or null where the issuer does not tell. */
   usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[] | null>;

@@ -1,0 +1,30 @@
+/**
+ * Usage of keys as sources report it, before anything is concluded from it. Nothing in it is trusted: it comes from logs
+ * and from other systems, and whoever uses a key chooses much of it.
+ */
+
+/** What a source says a key by: the issuer's key id, its first characters, Keyturn's own fingerprint, or the value itself, which is never kept. */
+export const CLUES = ['id', 'prefix', 'fingerprint', 'value'] as const;
+export type ClueKind = (typeof CLUES)[number];
+
+/** `ok`: served. `failed`: refused or failed for another reason than the key. `denied`: the authentication failed. */
+export const USAGE_OUTCOMES = ['ok', 'failed', 'denied'] as const;
+export type UsageOutcome = (typeof USAGE_OUTCOMES)[number];
+
+/** One request, or several alike. */
+export interface UsageEvent {
+  /** When it happened, by the source's clock. */
+  readonly at: Date;
+  /** Which key was shown: a `value` clue holds its fingerprint already when it gets here. */
+  readonly clue: string;
+  readonly outcome: UsageOutcome;
+  /** How many requests it stands for: a whole number from 1 on. */
+  readonly requests: number;
+  /** Address of the caller, as written by the source; null when it does not tell. */
+  readonly address: string | null;
+  readonly agent: string | null;
+}
+
+/** Longest address and user agent that are kept, characters; what is longer is cut. */
+export const MAX_ADDRESS = 64;
+export const MAX_AGENT = 160;
