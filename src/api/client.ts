@@ -45,6 +45,7 @@ export function connect(place: Place, options: ClientOptions = {}): Client {
     status: () => get<O.StatusView>('/v1/status'),
     plan: (credential) => get<readonly O.PlanEntry[]>('/v1/plan', { credential }),
     keys: (filter) => get<readonly O.KeyView[]>('/v1/keys', { ...filter }),
+    usage: (request) => get<O.UsageView>('/v1/usage', { ...request }),
     rotations: (filter) => get<readonly O.RotationSummary[]>('/v1/rotations', { ...filter }),
     rotation: (id) => get<O.RotationDetail>(one(id)),
     events: (id, query, signal) => get<RotationEvents>(`${one(id)}/events`, { ...query }, signal),

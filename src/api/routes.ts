@@ -40,6 +40,8 @@ const questions: readonly Route[] = [
   read('/v1/status', s.nothing, 'The worker and every credential.', ({ backend }) => backend.operations.status()),
   read('/v1/plan', s.oneCredential, 'What would happen, when, and what blocks it.', ({ backend, query }) => backend.operations.plan(query.credential)),
   read('/v1/keys', s.keysFilter, 'Keys at the issuers, with their usage.', ({ backend, query }) => backend.operations.keys(given(query))),
+  read('/v1/usage', s.usageFilter, 'How the keys of a credential were used in the last `sinceMs` milliseconds (a day unless given), and who called.', ({ backend, query }) =>
+    backend.operations.usage({ credential: query.credential, ...given({ sinceMs: query.sinceMs }) })),
   read('/v1/rotations', s.rotationsFilter, 'Rotations, newest first.', ({ backend, query }) => backend.operations.rotations(given(query))),
   route('GET', '/v1/rotations/:id', {
     params: s.rotationId, query: s.nothing, body: s.nothing, summary: 'One rotation with its history; a unique prefix of its id will do.',

@@ -22,6 +22,9 @@ export const reasoned = z.strictObject({
 export const nothing = z.strictObject({});
 export const oneCredential = z.strictObject({ credential: name.optional() });
 export const keysFilter = z.strictObject({ credential: name.optional(), issuer: name.optional() });
+const LONGEST_SPAN_MS = 400 * 86_400_000;
+const milliseconds = (max: number) => z.string().regex(/^\d{1,12}$/, 'must be a whole number').transform(Number).pipe(z.number().min(60_000).max(max));
+export const usageFilter = z.strictObject({ credential: name, sinceMs: milliseconds(LONGEST_SPAN_MS).optional() });
 export const rotationsFilter = z.strictObject({ credential: name.optional(), open: flag, limit: count(1000).optional() });
 export const auditFilter = z.strictObject({ credential: name.optional(), limit: count(10_000).optional() });
 const anchor = z.string().transform((text, context) => {

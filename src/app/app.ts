@@ -91,10 +91,10 @@ interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
 }
 
 function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): App {
-  const { ledger } = opened;
+  const { ledger, usage } = opened;
   const channels = createChannels(() => holder.current());
   const context: Context = {
-    engine, ledger, queue, version: VERSION, startedAt: new Date(),
+    engine, ledger, usage, queue, version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
     channel: (name) => channels.of(name),

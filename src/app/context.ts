@@ -3,12 +3,14 @@ import type { PluginDefinition } from '../core/plan.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Queue } from '../ports/queue.ts';
+import type { UsageLedger } from '../ports/usage-ledger.ts';
 import type { Engine } from '../rotation/engine.ts';
 import type { Settings } from '../config/index.ts';
 
 export interface Context {
   readonly engine: Engine;
   readonly ledger: Ledger;
+  readonly usage: UsageLedger;
   /** Null where questions are asked without a worker. */
   readonly queue: Queue | null;
   /** The configuration in use, but for its credentials: those are in the ledger. */

@@ -6,6 +6,7 @@ import type { Anchor } from '../core/anchor.ts';
 import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
 import type { AuditVerdict, LedgerFigures } from '../ports/ledger.ts';
 import type { LaneCounts } from '../ports/queue.ts';
+import type { SourceState, UsageCounts } from '../ports/usage-ledger.ts';
 
 export interface RotationSummary {
   readonly id: string;
@@ -135,6 +136,52 @@ export interface KeyView {
   readonly issuerAnswered: boolean;
 }
 
+/** One key as one source saw it. */
+export interface KeyUsageView {
+  readonly issuerKeyId: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly state: string;
+  /** Null where no source saw the key in the span. */
+  readonly source: string | null;
+  readonly lastUsedAt: string | null;
+  /** Since midnight UTC. */
+  readonly today: UsageCounts;
+  readonly span: UsageCounts;
+  /** Most addresses in one minute (in one hour of a span beyond two days). */
+  readonly mostAddresses: number;
+  /** Requests by cell of the span, oldest first. */
+  readonly cells: readonly number[];
+}
+
+export interface CallerView extends UsageCounts {
+  readonly issuerKeyId: string;
+  readonly keyState: string;
+  readonly source: string;
+  readonly address: string;
+  readonly agent: string;
+  readonly firstSeenAt: string;
+  readonly lastSeenAt: string;
+}
+
+export interface SourceView extends Pick<SourceState, 'source' | 'lastError' | 'unknown' | 'unknownExample' | 'malformed' | 'malformedExample'> {
+  readonly seenUntil: string | null;
+  readonly readAt: string | null;
+  readonly failingSince: string | null;
+}
+
+export interface UsageView {
+  readonly credential: string;
+  readonly from: string;
+  readonly until: string;
+  /** Width of a cell, milliseconds. */
+  readonly cellMs: number;
+  readonly keys: readonly KeyUsageView[];
+  /** Those with most requests, of all its keys. */
+  readonly callers: readonly CallerView[];
+  readonly sources: readonly SourceView[];
+}
+
 export interface PlanEntry {
   readonly credential: string;
   /** `rotate`, `bootstrap`, `adopt`, `continue`, `nothing`, `blocked`. */
@@ -227,6 +274,8 @@ export interface Questions {
   status(): Promise<StatusView>;
   plan(credential?: string): Promise<readonly PlanEntry[]>;
   keys(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly KeyView[]>;
+  /** Usage of a credential's keys in the last `sinceMs` (a day unless given). Throws UNKNOWN_CREDENTIAL. */
+  usage(request: { readonly credential: string; readonly sinceMs?: number }): Promise<UsageView>;
   rotations(filter: { readonly credential?: string; readonly open?: boolean; readonly limit?: number }): Promise<readonly RotationSummary[]>;
   rotation(idOrPrefix: string): Promise<RotationDetail>;
   audit(filter: { readonly credential?: string; readonly limit?: number }): Promise<readonly AuditView[]>;

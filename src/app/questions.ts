@@ -10,6 +10,7 @@ import { keys, keysById } from './keys.ts';
 import type { PlanEntry, Questions, RotationDetail } from './operations.ts';
 import { planFor } from './plan-question.ts';
 import { status } from './status.ts';
+import { usageOf } from './usage.ts';
 import { attemptViews, auditView, debtView, rotationSummary, transitionView } from './views.ts';
 
 const DEFAULT_LIMIT = 50;
@@ -29,6 +30,10 @@ export function questions(context: Context): Questions {
       if (filter.credential !== undefined) await declared(context, filter.credential);
       if (filter.issuer !== undefined) await usedIssuer(context, filter.issuer);
       return await keys(context, filter);
+    },
+    async usage({ credential, sinceMs }) {
+      await everDeclared(context, credential);
+      return await usageOf(context, credential, sinceMs);
     },
     async rotations({ limit, ...filter }) {
       await everDeclared(context, filter.credential);

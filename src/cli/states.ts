@@ -11,8 +11,13 @@ const HEALTH_PAINT: Readonly<Record<string, Paint>> = {
   ok: 'green', rotating: 'cyan', waiting: 'yellow', paused: 'yellow', unbound: 'yellow', blocked: 'red',
 };
 
+const KEY_PAINT: Readonly<Record<string, Paint>> = {
+  current: 'green', staged: 'cyan', draining: 'cyan', unmanaged: 'yellow', undeclared: 'yellow', lost: 'red', condemned: 'red',
+};
+
 export const paintState = (colors: Colors, text: string, state: string): string => colors[STATE_PAINT[state] ?? 'cyan'](text);
 export const paintHealth = (colors: Colors, text: string, health: string): string => colors[HEALTH_PAINT[health] ?? 'yellow'](text);
+export const paintKeyState = (colors: Colors, text: string, state: string): string => colors[KEY_PAINT[state] ?? 'dim'](text);
 
 const EXITS: Readonly<Record<string, number>> = { done: EXIT.ok, aborted: EXIT.failed, rolled_back: EXIT.failed, blocked: EXIT.blocked };
 

@@ -1,5 +1,6 @@
 import { deriveKey, type Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { sql } from 'kysely';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
@@ -15,9 +16,10 @@ import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
 import { sealMethods } from './seal.ts';
-import { fenced, requireKnownSchema } from './schema-fence.ts';
+import { LEDGER_METHODS, fenced, requireKnownSchema } from './schema-fence.ts';
 import type { Db } from './sql.ts';
 import { NOW } from './sql.ts';
+import { USAGE_METHODS, usageMethods } from './usage/index.ts';
 import { watchMethods } from './watches.ts';
 
 export interface LedgerParts {
@@ -31,8 +33,16 @@ export interface LedgerParts {
 }
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
-export function composeLedger({ kind, db, batch, rootKey, installation, sync, close }: LedgerParts): Ledger {
-  const ledger: Ledger = {
+export function composeLedger(parts: LedgerParts): { readonly ledger: Ledger; readonly usage: UsageLedger } {
+  const { db, batch } = parts;
+  return {
+    ledger: translated(fenced(recordOf(parts), LEDGER_METHODS, db)),
+    usage: translated(fenced(usageMethods(db, batch), USAGE_METHODS, db)),
+  };
+}
+
+function recordOf({ kind, db, batch, rootKey, installation, sync, close }: LedgerParts): Ledger {
+  return {
     kind,
     ...credentialMethods(db),
     ...dueMethods(db, batch),
@@ -53,7 +63,6 @@ export function composeLedger({ kind, db, batch, rootKey, installation, sync, cl
     sync,
     close,
   };
-  return translated(fenced(ledger, db));
 }
 
 async function now(db: Db): Promise<Date> {
@@ -62,8 +71,8 @@ async function now(db: Db): Promise<Date> {
 }
 
 /** Every method throws LEDGER_UNREACHABLE for what drivers throw when the database is away. */
-function translated(ledger: Ledger): Ledger {
-  const wrapped = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
+function translated<T extends object>(target: T): T {
+  const wrapped = Object.entries(target).map(([name, member]: [string, unknown]) => {
     if (typeof member !== 'function') return [name, member];
     const call = async (...parameters: unknown[]): Promise<unknown> => {
       try {
@@ -74,5 +83,5 @@ function translated(ledger: Ledger): Ledger {
     };
     return [name, call];
   });
-  return Object.fromEntries(wrapped) as Ledger;
+  return Object.fromEntries(wrapped) as T;
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import type { Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { batchOver } from './batch.ts';
 import { lockDataDir, type DataDirLock } from './data-dir.ts';
 import { ledgerError } from './failures.ts';
@@ -30,6 +31,8 @@ export interface LedgerOptions {
 
 export interface OpenLedger {
   readonly ledger: Ledger;
+  /** Usage, in the same database; closed by `ledger.close`. */
+  readonly usage: UsageLedger;
   /** For the queue. Ended by `ledger.close`, so close the queue first. */
   readonly pool: SqlPool;
   /** Null on PostgreSQL, which any number of workers share. Released by `ledger.close`. */
@@ -51,7 +54,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     const { kind, pool, lock, sync, close } = opened;
     if (lock !== null && !reads) await freeLeases(scoped);
     await sync();
-    return { ledger: composeLedger({ kind, db: scoped, batch: batchOver(pool), rootKey: options.rootKey, installation, sync, close }), pool, lock };
+    return { ...composeLedger({ kind, db: scoped, batch: batchOver(pool), rootKey: options.rootKey, installation, sync, close }), pool, lock };
   } catch (error) {
     await opened.close().catch(() => undefined);
     throw ledgerError(error);

@@ -5,7 +5,7 @@ import type { Actor, KeyRecord, Notice, RevocationDebt } from '../core/vocabular
 import type { CredentialRecord, Delivery, DueCredential, NameWatch, Pause, Rotation, Transition } from '../ports/ledger.ts';
 import type { Tables } from './tables.ts';
 
-type Row<T extends keyof Tables> = Selectable<Tables[T]>;
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>;
 
 /** A row as `to_jsonb` gives it: instants are texts. */
 export type JsonRow<T extends keyof Tables> = { readonly [C in keyof Row<T>]: Row<T>[C] extends Date ? string : Row<T>[C] extends Date | null ? string | null : Row<T>[C] };

@@ -27,7 +27,9 @@ export async function requireKnownSchema(db: Db): Promise<void> {
 }
 
 /** `fenced`: asks in its own transaction. `writes`: is asked for here. */
-const METHODS: Readonly<Record<keyof Ledger, 'reads' | 'writes' | 'fenced'>> = {
+export type Methods<T> = Readonly<Record<keyof T, 'reads' | 'writes' | 'fenced'>>;
+
+export const LEDGER_METHODS: Methods<Ledger> = {
   kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', declaredCredentials: 'reads', issuers: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads',
   keysOf: 'reads', keysOfIssuer: 'reads', rotation: 'reads', openRotation: 'reads', rotations: 'reads', history: 'reads', wakeable: 'reads',
   openDebts: 'reads', debt: 'reads', payableDebts: 'reads', watches: 'reads', pauses: 'reads', auditHead: 'reads', verifyAudit: 'reads',
@@ -39,7 +41,8 @@ const METHODS: Readonly<Record<keyof Ledger, 'reads' | 'writes' | 'fenced'>> = {
   retryStuck: 'writes',
 };
 
-export function fenced(ledger: Ledger, db: Db): Ledger {
+/** `target` with every writing method asking first. */
+export function fenced<T extends object>(target: T, methods: Methods<T>, db: Db): T {
   let askedAt = Number.NEGATIVE_INFINITY;
   const ask = async (): Promise<void> => {
     const now = performance.now();
@@ -47,13 +50,13 @@ export function fenced(ledger: Ledger, db: Db): Ledger {
     await requireKnownSchema(db);
     askedAt = now;
   };
-  const members = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
-    if (METHODS[name as keyof Ledger] !== 'writes') return [name, member];
+  const members = Object.entries(target).map(([name, member]: [string, unknown]) => {
+    if (methods[name as keyof T] !== 'writes') return [name, member];
     const write = async (...parameters: unknown[]): Promise<unknown> => {
       await ask();
       return await (member as (...given: unknown[]) => Promise<unknown>)(...parameters);
     };
     return [name, write];
   });
-  return Object.fromEntries(members) as Ledger;
+  return Object.fromEntries(members) as T;
 }

@@ -130,4 +130,41 @@ export interface Tables {
     worker: string | null;
     lease_until: MaybeInstant;
   };
+  usage_minutes: UsageCounts;
+  usage_hours: UsageCounts;
+  usage_callers: {
+    key_id: string;
+    source: string;
+    address: string;
+    agent: string;
+    requests: string;
+    failed: string;
+    denied: string;
+    first_seen: Instant;
+    last_seen: Instant;
+  };
+  usage_sources: {
+    source: string;
+    cursor: MaybeJson;
+    version: Generated<number>;
+    seen_until: MaybeInstant;
+    read_at: MaybeInstant;
+    failing_since: MaybeInstant;
+    last_error: string | null;
+    unknown: Generated<string>;
+    unknown_example: string | null;
+    malformed: Generated<string>;
+    malformed_example: string | null;
+  };
+  usage_batches: { source: string; id: string; at: Instant };
+}
+
+interface UsageCounts {
+  key_id: string;
+  source: string;
+  at: ColumnType<Date, Date, Date>;
+  requests: string;
+  failed: string;
+  denied: string;
+  addresses: string;
 }

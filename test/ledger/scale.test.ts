@@ -36,7 +36,8 @@ describe.each(RUNTIMES.filter((one) => one.name !== 'redis'))('a full ledger on 
     };
     const listening = { connect: async () => ({ query, release: () => undefined }), options: {} } as unknown as SqlPool;
     const db = kyselyOver(listening).withSchema('keyturn');
-    await ask(composeLedger({ kind: 'postgres', db, batch: async () => [], rootKey: ROOT_KEY, installation: '', sync: nothing, close: nothing }));
+    const { ledger } = composeLedger({ kind: 'postgres', db, batch: async () => [], rootKey: ROOT_KEY, installation: '', sync: nothing, close: nothing });
+    await ask(ledger);
     const { rows } = await open.pool.query(`explain (analyze, buffers, format json) ${seen[0]?.text}`, seen[0]?.parameters);
     const plan = JSON.stringify(rows[0]?.['QUERY PLAN']);
     const [hit, read] = ['Shared Hit Blocks', 'Shared Read Blocks'].map((name) => Number(new RegExp(`"${name}":(\\d+)`).exec(plan)?.[1]));

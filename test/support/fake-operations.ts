@@ -29,6 +29,7 @@ export interface FakeAnswers {
   status: Partial<O.StatusView>;
   plan: readonly O.PlanEntry[];
   keys: readonly O.KeyView[];
+  usage: O.UsageView;
   audit: readonly O.AuditView[];
   verifyAudit: Awaited<ReturnType<O.Operations['verifyAudit']>>;
   doctor: readonly O.Finding[];
@@ -43,6 +44,14 @@ const NEW: O.KeyName = { issuerKeyId: 'key_2', name: 'prod-api-server-2026-11-b2
 
 const ago = (ms: number): string => new Date(Date.now() - ms).toISOString();
 const DAY = 86_400_000;
+
+export function usageView(credential: string, parts: Partial<O.UsageView> = {}): O.UsageView {
+  const key: O.KeyUsageView = {
+    ...NEW, state: 'current', source: 'audit', lastUsedAt: ago(60_000), today: { requests: 1_284, failed: 3, denied: 0 }, span: { requests: 2_310, failed: 6, denied: 0 },
+    mostAddresses: 2, cells: [0, 0, 4, 9, 20, 31, 12, 3],
+  };
+  return { credential, from: ago(DAY), until: ago(0), cellMs: 3 * 3_600_000, keys: [key], callers: [], sources: [], ...parts };
+}
 
 export function credentialStatus(credential: string, parts: Partial<O.CredentialStatus> = {}): O.CredentialStatus {
   return {
@@ -117,6 +126,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
       called('plan', { credential }, null);
       return answers.plan ?? [{ credential: 'prod-api-server', action: 'rotate', at: ago(-18 * DAY), what: 'It becomes due by its cron.', steps: ['create a key', 'publish it', 'revoke the old key'], blockedBy: [] }];
     },
+    usage: async (request) => { called('usage', request, null); return answers.usage ?? usageView(request.credential); },
     keys: async (filter) => { called('keys', filter, null); return answers.keys ?? [keyView()]; },
     rotations: async (filter) => {
       called('rotations', filter, null);

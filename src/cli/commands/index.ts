@@ -22,12 +22,13 @@ import { rotationsShow } from './rotations-show.ts';
 import { sandbox } from './sandbox.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
+import { usage } from './usage.ts';
 import { validate } from './validate.ts';
 
 /** A command of two words stands after the one it belongs to. */
 export const COMMANDS: readonly CommandSpec[] = [
   init, validate, up,
-  status, plan, keys, rotations, rotationsShow, audit, auditVerify, doctor,
+  status, plan, keys, usage, rotations, rotationsShow, audit, auditVerify, doctor,
   rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, deliveriesRetry, reload,
   sandbox, demo,
 ];

@@ -1,6 +1,7 @@
 import type { KeyView } from '../../app/operations.ts';
 import { clean } from '../clean.ts';
 import type { CommandSpec } from '../command.ts';
+import { paintKeyState } from '../states.ts';
 import type { Column } from '../table.ts';
 import { relative } from '../times.ts';
 
@@ -39,9 +40,5 @@ const COLUMNS: readonly Column<KeyView>[] = [
   { head: 'LAST USED', exact: (row) => known(row.lastUsedAt), shown: (row) => (row.lastUsedAt === null ? (row.issuerAnswered ? 'never' : '?') : relative(row.lastUsedAt)) },
   { head: 'TODAY', exact: (row) => known(row.requestsToday) },
   { head: 'ERRORS', exact: (row) => known(row.errorRate), shown: (row) => percent(row.errorRate), paint: (colors, text, row) => ((row.errorRate ?? 0) >= 0.05 ? colors.red(text) : text) },
-  { head: 'STATE', exact: (row) => row.state, paint: (colors, text, row) => colors[PAINT[row.state] ?? 'dim'](text) },
+  { head: 'STATE', exact: (row) => row.state, paint: (colors, text, row) => paintKeyState(colors, text, row.state) },
 ];
-
-const PAINT: Readonly<Record<string, 'green' | 'cyan' | 'yellow' | 'red'>> = {
-  current: 'green', staged: 'cyan', draining: 'cyan', unmanaged: 'yellow', undeclared: 'yellow', lost: 'red', condemned: 'red',
-};
