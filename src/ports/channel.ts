@@ -12,6 +12,17 @@ export interface Outgoing {
   readonly createdAt: Date;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /** The incident that it tells of; null for a message that stands alone. */
+  readonly incident: IncidentNews | null;
+}
+
+/** Several messages tell of one incident: it fired, it got worse, it is over. People see one thread, or one message that changes. */
+export interface IncidentNews {
+  /** Stable over the incident's life. */
+  readonly id: string;
+  readonly status: 'firing' | 'recovering' | 'resolved' | 'expired' | 'silenced';
+  /** What this channel gave back for the incident's first message; null when this is the first that gets through. */
+  readonly rootReceipt: string | null;
 }
 
 /**

@@ -46,7 +46,7 @@ export const sampleNotice: Notice = {
 
 let counter = 0;
 export function outgoing(changes: Partial<Notice> = {}, attempt = 1, deliveryId = `01JDELIVERY${String((counter += 1)).padStart(6, '0')}`): Outgoing {
-  return { deliveryId, notice: { ...sampleNotice, ...changes }, createdAt: new Date(), attempt };
+  return { deliveryId, notice: { ...sampleNotice, ...changes }, createdAt: new Date(), attempt, incident: null };
 }
 
 export async function refusal(work: Promise<unknown>): Promise<KeyturnError> {
