@@ -1,5 +1,6 @@
 /** What `usage` shows: each key with its figures and a sparkline, who calls, and sources that need somebody. */
 import type { CallerView, KeyUsageView, SourceView, UsageView } from '../app/operations.ts';
+import { bars } from './bars.ts';
 import { clean } from './clean.ts';
 import { paintKeyState } from './states.ts';
 import { list, plain, type Column } from './table.ts';
@@ -36,14 +37,6 @@ function concernsOfSource({ source, failingSince, lastError, unknown, unknownExa
   ];
 }
 
-const BARS = '▁▂▃▄▅▆▇█';
-
-/** A line of bars as high as the cells; the lowest bar is one request at least, a dot none. */
-export function sparkline(cells: readonly number[]): string {
-  const most = Math.max(...cells, 1);
-  return cells.map((requests) => (requests === 0 ? '·' : (BARS[Math.min(BARS.length - 1, Math.floor((requests / most) * (BARS.length - 1)))] ?? ''))).join('');
-}
-
 const share = (part: number, whole: number): string => (whole === 0 ? '-' : `${((part / whole) * 100).toFixed(part > 0 && part / whole < 0.1 ? 1 : 0)}%`);
 const attention = (part: number, whole: number): boolean => whole > 0 && part / whole >= 0.05;
 
@@ -58,7 +51,7 @@ const KEYS: readonly Column<KeyUsageView>[] = [
   { head: 'DENIED', exact: (row) => String(row.span.denied), paint: (colors, text, row) => (row.span.denied > 0 ? colors.red(text) : text), drop: 2 },
   { head: 'LAST USED', exact: (row) => row.lastUsedAt ?? '-', shown: (row) => (row.lastUsedAt === null ? 'never seen' : relative(row.lastUsedAt)) },
   { head: 'ADDRESSES', exact: (row) => String(row.mostAddresses), drop: 5 },
-  { head: 'USE', exact: (row) => row.cells.join(','), shown: (row) => sparkline(row.cells), drop: 3 },
+  { head: 'USE', exact: (row) => row.cells.join(','), shown: (row) => bars(row.cells), drop: 3 },
 ];
 
 const CALLERS: readonly Column<CallerView>[] = [

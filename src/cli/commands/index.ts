@@ -20,6 +20,7 @@ import { rotationsAbort } from './rotations-abort.ts';
 import { rotationsResume } from './rotations-resume.ts';
 import { rotationsShow } from './rotations-show.ts';
 import { sandbox } from './sandbox.ts';
+import { scan } from './scan.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
 import { usage } from './usage.ts';
@@ -30,5 +31,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   init, validate, up,
   status, plan, keys, usage, rotations, rotationsShow, audit, auditVerify, doctor,
   rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, deliveriesRetry, reload,
-  sandbox, demo,
+  scan, sandbox, demo,
 ];

@@ -1,0 +1,71 @@
+/** `scan --replay`: reads a recording, runs the production detectors over it, and shows what they found. */
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { createGunzip } from 'node:zlib';
+import { KeyturnError } from '../core/errors.ts';
+import { watchFor } from '../usage/replay/detectors.ts';
+import { readRecording, type Recording } from '../usage/replay/recording.ts';
+import { replay, type Replayed } from '../usage/replay/run.ts';
+import { svgOf } from '../usage/replay/svg.ts';
+import type { Cli, Given } from './command.ts';
+import { durationOf } from './given.ts';
+import { printReplay } from './replay-view.ts';
+
+const DEFAULT_INTERVAL_MS = 60_000;
+const DEFAULT_BUDGET = 0.01;
+const LONGEST_LINE = 65_536;
+
+export async function replayFile(cli: Cli, file: string, given: Given): Promise<number> {
+  const kind = kindOf(given);
+  const intervalMs = durationOf(given, 'interval') ?? DEFAULT_INTERVAL_MS;
+  if (intervalMs < 1_000) throw new KeyturnError('USAGE', '--interval is a second at least.', { todo: 'For example --interval 1m.' });
+  const budget = budgetOf(given);
+  const recording = await read(file, { kind, intervalMs });
+  const replayed = recording.series.map((series) => {
+    const { watch, threshold } = watchFor(kind, { intervalMs, length: series.values.length, budget });
+    return replay(series, watch, threshold);
+  });
+  const svg = given.text('svg');
+  if (svg !== undefined) await writeFile(svg, svgOf(replayed));
+  if (cli.json) cli.out.json(jsonOf(recording, replayed));
+  else printReplay(cli.out, recording, replayed, svg ?? null);
+  return 0;
+}
+
+function kindOf(given: Given): 'counts' | 'metric' {
+  const kind = given.text('kind') ?? 'counts';
+  if (kind === 'counts' || kind === 'metric') return kind;
+  throw new KeyturnError('USAGE', '--kind is `counts` or `metric`.', { todo: 'Leave it out for counts of requests.' });
+}
+
+function budgetOf(given: Given): number {
+  const text = given.text('budget');
+  if (text === undefined) return DEFAULT_BUDGET;
+  const budget = Number(text);
+  if (budget > 0 && budget <= 10) return budget;
+  throw new KeyturnError('USAGE', '--budget takes a number of false incidents a key and week, above 0 and at most 10.', { todo: 'For example --budget 0.01: one in two years a key.' });
+}
+
+async function read(file: string, options: { readonly kind: 'counts' | 'metric'; readonly intervalMs: number }): Promise<Recording> {
+  const raw = file === '-' ? process.stdin : createReadStream(file);
+  const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+  const failed = Promise.withResolvers<never>();
+  for (const stream of new Set([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${error.code ?? error.message}.`, { todo: 'Name a file that this user may read.' })));
+  return await Promise.race([readRecording(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
+}
+
+async function* bounded(lines: AsyncIterable<string>): AsyncIterable<string> {
+  for await (const line of lines) yield line.slice(0, LONGEST_LINE);
+}
+
+function jsonOf({ malformed, example }: Recording, replayed: readonly Replayed[]): unknown {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    malformed, example,
+    series: replayed.map(({ series, incidents }) => ({
+      name: series.name, from: iso(series.startMs), until: iso(series.startMs + series.values.length * series.intervalMs), values: series.values.length,
+      incidents: incidents.map(({ fromMs, untilMs, atMs, score, actual, low, high }) => ({ from: iso(fromMs), until: iso(untilMs), worstAt: iso(atMs), score, actual, low, high })),
+    })),
+  };
+}
