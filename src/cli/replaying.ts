@@ -13,13 +13,15 @@ import { durationOf } from './given.ts';
 import { printReplay } from './replay-view.ts';
 
 const DEFAULT_INTERVAL_MS = 60_000;
+const LEAST_INTERVAL_MS = 60_000;
+const MOST_INTERVAL_MS = 3_600_000;
 const DEFAULT_BUDGET = 0.01;
 const LONGEST_LINE = 65_536;
 
 export async function replayFile(cli: Cli, file: string, given: Given): Promise<number> {
   const kind = kindOf(given);
   const intervalMs = durationOf(given, 'interval') ?? DEFAULT_INTERVAL_MS;
-  if (intervalMs < 1_000) throw new KeyturnError('USAGE', '--interval is a second at least.', { todo: 'For example --interval 1m.' });
+  if (intervalMs < LEAST_INTERVAL_MS || intervalMs > MOST_INTERVAL_MS) throw new KeyturnError('USAGE', '--interval is from a minute to an hour.', { todo: 'For example --interval 5m.' });
   const budget = budgetOf(given);
   const recording = await read(file, { kind, intervalMs });
   const replayed = recording.series.map((series) => {
@@ -51,7 +53,7 @@ async function read(file: string, options: { readonly kind: 'counts' | 'metric';
   const raw = file === '-' ? process.stdin : createReadStream(file);
   const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   const failed = Promise.withResolvers<never>();
-  for (const stream of new Set([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${error.code ?? error.message}.`, { todo: 'Name a file that this user may read.' })));
+  for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${error.code ?? error.message}.`, { todo: 'Name a file that this user may read.' })));
   return await Promise.race([readRecording(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
 }
 

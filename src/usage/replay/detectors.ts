@@ -1,0 +1,33 @@
+/** The detectors that scan production, as a replay feeds them. */
+import { createCountsDetector, thresholdFor } from '../detect/counts/index.ts';
+import { createMetricDetector, DEFAULT_ALERT_SCORE } from '../detect/metric/index.ts';
+import type { Watch } from './run.ts';
+
+export interface WatchOptions {
+  readonly intervalMs: number;
+  /** Values that will come. */
+  readonly length: number;
+  /** False incidents a key and week; counts only, since a metric's scores are ranks among its own past. */
+  readonly budget: number;
+}
+
+/** A fresh detector, and the score from which it alerts. */
+export function watchFor(kind: 'counts' | 'metric', { intervalMs, length, budget }: WatchOptions): { readonly watch: Watch; readonly threshold: number } {
+  const intervalSeconds = intervalMs / 1_000;
+  if (kind === 'counts') {
+    const detector = createCountsDetector({ intervalSeconds });
+    const watch: Watch = (value, atMs) => {
+      const score = detector.next(value, atMs);
+      const { low, high, expected } = detector.explain();
+      return expected > 0 ? { score, low, high } : { score, low: null, high: null };
+    };
+    return { watch, threshold: thresholdFor(budget, intervalSeconds) };
+  }
+  const detector = createMetricDetector({ intervalSeconds, length });
+  const watch: Watch = (value, atMs) => {
+    const score = detector.next(value, atMs);
+    const { expected } = detector.explain();
+    return { score, low: expected?.low ?? null, high: expected?.high ?? null };
+  };
+  return { watch, threshold: DEFAULT_ALERT_SCORE };
+}
