@@ -238,12 +238,12 @@ export function runUsageSourceContract(name: string, makeHarness: () => Promise<
       if (!harness.troubles.includes('rubbish')) return;
       await add([use(1)]);
       const first = await drain();
+      await add([use(2)]);
       await harness.trouble('rubbish');
       const read = await drain(first.cursor).catch((thrown: unknown) => thrown);
       if (read instanceof KeyturnError) expect(read.code).toMatch(/^SOURCE_/);
       else expect((read as Drained).malformed).toBeGreaterThan(0);
       await harness.trouble('none');
-      await add([use(2)]);
       expect(tallyOf((await drain(first.cursor)).events)).toEqual(expected([use(2)]));
     });
 

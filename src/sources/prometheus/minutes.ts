@@ -32,8 +32,8 @@ export function count(series: readonly unknown[], { key, fingerprint }: Promethe
 }
 
 function add(counts: Counts, clue: string, sample: unknown): readonly string[] {
-  if (!Array.isArray(sample) || typeof sample[0] !== 'number' || typeof sample[1] !== 'string') return ['a sample that is none'];
-  const [time, written] = sample as readonly [number, string];
+  const [time, written] = Array.isArray(sample) ? (sample as readonly unknown[]) : [];
+  if (typeof time !== 'number' || typeof written !== 'string') return ['a sample that is none'];
   const value = written === '+Inf' ? Number.POSITIVE_INFINITY : Number(written);
   if (Number.isNaN(value)) return written === 'NaN' ? [] : ['a sample that is no number'];
   if (value < 0 || value > MOST_REQUESTS) return [`a sample that is ${value < 0 ? 'less than nothing' : 'beyond all bounds'}`];
