@@ -16,6 +16,10 @@ import type { Channel } from '../ports/channel.ts';
 import type { ApplicationCheck, KeyCheck, ReloadHook } from '../ports/check.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { SecretStore } from '../ports/store.ts';
+import type { UsageSource } from '../ports/usage-source.ts';
+import { createAccessLogSource, type AccessLogOptions } from '../sources/access-log/index.ts';
+import { createIssuerSource } from '../sources/issuer/index.ts';
+import { createPrometheusSource, type PrometheusOptions } from '../sources/prometheus/index.ts';
 import { createSecretsManagerStore, type SecretsManagerOptions } from '../stores/aws-secrets-manager/index.ts';
 import { createEnvFileStore, type EnvFileOptions } from '../stores/env-file/index.ts';
 
@@ -62,6 +66,20 @@ export const HOOKS: Openers<ReloadHook> = {
 export const CHANNELS: Openers<Channel> = {
   slack: (options: SlackChannelOptions) => createSlackChannel(options),
   email: (options: EmailChannelOptions) => createEmailChannel(options),
+};
+
+/** What a usage source needs besides its options. */
+export interface SourceContext {
+  /** The issuer of that name, shared with rotations: its pace of calls is one. */
+  readonly issuer: (name: string) => Issuer;
+  /** Of a value found in a log: `textFingerprinter`. */
+  readonly fingerprint: (value: string) => string;
+}
+
+export const SOURCES: Openers<UsageSource, [SourceContext]> = {
+  issuer: ({ name, issuer }: { readonly name: string; readonly issuer: string }, context) => createIssuerSource({ name, issuer: context.issuer(issuer) }),
+  'access-log': (options: Omit<AccessLogOptions, 'fingerprint'>, { fingerprint }) => createAccessLogSource({ ...options, fingerprint }),
+  prometheus: (options: Omit<PrometheusOptions, 'fingerprint'>, { fingerprint }) => createPrometheusSource({ ...options, fingerprint }),
 };
 
 /** Opens a definition by its type. Throws for a type that this version does not know: a plan of a newer one. */

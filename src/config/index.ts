@@ -4,7 +4,7 @@
  */
 export { proxyEnvironment, readEnvironment, type Env, type Environment } from './environment.ts';
 export type { Config, LoadedConfig, LoadOptions, Settings } from './load.ts';
-export { channelDefinitions, issuerDefinitions, planCredentials } from './plan.ts';
+export { channelDefinitions, issuerDefinitions, planCredentials, pushDefinitions, usageDefinitions } from './plan.ts';
 export { ConfigError } from './problems.ts';
 export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';
 export { channelsFor, summaryFor, type Subject } from './routes.ts';

@@ -12,7 +12,7 @@ import type { PlaceConfig, StoreConfig } from './schema/stores.ts';
 type Plannable = Pick<ParsedConfig, 'issuers' | 'stores' | 'checks' | 'hooks' | 'channels' | 'routes' | 'policies' | 'credentials'>;
 
 /** Durations are milliseconds by now, and plug-ins name them so. */
-const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs' };
+const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs', lag: 'lagMs', lateness: 'latenessMs' };
 const RENAMED_IN_STORES: Readonly<Record<string, string>> = { timeout: 'callTimeoutMs' };
 /** What Keyturn itself reads of an issuer. */
 const NOT_AN_OPTION = new Set(['type', 'pacing', 'knownKeys']);
@@ -39,6 +39,20 @@ export function issuerDefinitions(config: Pick<Plannable, 'issuers'>): readonly 
 
 export function channelDefinitions(config: Pick<Plannable, 'channels'>): readonly PluginDefinition[] {
   return Object.keys(config.channels).map((name) => definition(config.channels, name));
+}
+
+/** Usage sources that Keyturn reads. */
+export function usageDefinitions(config: Pick<ParsedConfig, 'usage'>): readonly PluginDefinition[] {
+  return usageOf(config, (type) => type !== 'push');
+}
+
+/** Usage sources that others push to; no plug-in reads them. */
+export function pushDefinitions(config: Pick<ParsedConfig, 'usage'>): readonly PluginDefinition[] {
+  return usageOf(config, (type) => type === 'push');
+}
+
+function usageOf({ usage }: Pick<ParsedConfig, 'usage'>, wanted: (type: string) => boolean): readonly PluginDefinition[] {
+  return Object.entries(usage.sources).flatMap(([name, { type }]) => (wanted(type) ? [definition(usage.sources, name)] : []));
 }
 
 function planOf(config: Plannable, name: string, credential: CredentialConfig): CredentialPlan {

@@ -9,6 +9,7 @@ import { policy } from './schema/policies.ts';
 import { api, log, redis, security, worker } from './schema/service.ts';
 import { store } from './schema/stores.ts';
 import { summary } from './schema/summary.ts';
+import { usage } from './schema/usage.ts';
 
 export const configSchema = z
   .strictObject({
@@ -20,6 +21,7 @@ export const configSchema = z
     channels: z.record(name, channel).prefault({}).describe('How people are told, by name.'),
     routes: z.array(route).optional().meta({ description: 'Which messages go where. All matching routes apply; without routes every message goes to every channel.' }),
     summary: summary.prefault({}).describe('A summary a day: what was rotated, what comes, what waits for a person, and the end of the audit chain. `off`: none.'),
+    usage: usage.prefault({}).describe('How keys are used: where that is read, and how long it is kept. docs/writing-a-usage-source.md says how far each source can be trusted.'),
     policies: z.record(name, policy).prefault({}).describe('When and how credentials are rotated, by name. docs/policies.md defines it all.'),
     credentials: z.record(name, credential).prefault({}).describe('The secrets that applications use, by name.'),
     worker: worker.prefault({}).describe('The worker process.'),

@@ -56,8 +56,17 @@ export type Fingerprinter = (value: Secret) => Fingerprint;
 
 /** Makes the installation's fingerprinter. `rootKey` is the installation's root key (see docs/architecture.md). */
 export function fingerprinter(rootKey: Secret): Fingerprinter {
+  const ofText = textFingerprinter(rootKey);
+  return (secret) => ofText(secret.reveal());
+}
+
+/**
+ * The same fingerprints of values that were found in somebody's log. They are not wrapped first: that would register each
+ * of them, and whoever writes the log could push Keyturn's own values out of the scrubber.
+ */
+export function textFingerprinter(rootKey: Secret): (value: string) => Fingerprint {
   const key = createSecretKey(deriveKey(rootKey, 'fingerprint'));
-  return (secret) => createHmac('sha256', key).update(secret.reveal()).digest('hex');
+  return (value) => createHmac('sha256', key).update(value).digest('hex');
 }
 
 /** Derives a purpose-bound 32-byte key from the root key (HMAC-SHA-256 over the purpose, as in HKDF-Expand's first block). */

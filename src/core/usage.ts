@@ -17,6 +17,8 @@ export interface UsageEvent {
   readonly at: Date;
   /** Which key was shown: a `value` clue holds its fingerprint already when it gets here. */
   readonly clue: string;
+  /** What the clue is, where it is not what its source says it tells: a failed authentication may carry a prefix only. */
+  readonly clueKind?: ClueKind;
   readonly outcome: UsageOutcome;
   /** How many requests it stands for: a whole number from 1 on. */
   readonly requests: number;
@@ -28,3 +30,9 @@ export interface UsageEvent {
 /** Longest address and user agent that are kept, characters; what is longer is cut. */
 export const MAX_ADDRESS = 64;
 export const MAX_AGENT = 160;
+/** Longest clue: what is longer is no clue, since cutting it would make one key of two. */
+export const MAX_CLUE = 128;
+/** What is kept of a clue that is a prefix: logs that hold the whole key there must not bring it in. */
+export const MAX_PREFIX = 16;
+/** Instants that lie further ahead of Keyturn's clock are not believed, milliseconds. */
+export const MAX_AHEAD_MS = 300_000;

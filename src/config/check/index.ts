@@ -6,8 +6,9 @@ import { checkPlaces } from './places.ts';
 import { checkPolicies } from './policies.ts';
 import { checkReferences } from './references.ts';
 import { checkService } from './service.ts';
+import { checkUsage } from './usage.ts';
 
-const CHECKS: readonly ((input: CheckInput) => readonly Remark[])[] = [checkReferences, checkPolicies, checkPlaces, checkCredentials, checkPeople, checkService];
+const CHECKS: readonly ((input: CheckInput) => readonly Remark[])[] = [checkReferences, checkPolicies, checkPlaces, checkCredentials, checkPeople, checkService, checkUsage];
 
 export function checkAcross(input: CheckInput): readonly Remark[] {
   return CHECKS.flatMap((check) => check(input));

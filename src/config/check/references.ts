@@ -10,6 +10,7 @@ const REFERENCES: readonly { readonly pattern: Path; readonly section: string; r
   { pattern: ['credentials', '*', 'checks', '*'], section: 'checks', one: 'check' },
   { pattern: ['credentials', '*', 'hooks', '*'], section: 'hooks', one: 'hook' },
   { pattern: ['credentials', '*', 'notify', '*'], section: 'channels', one: 'channel' },
+  { pattern: ['usage', 'sources', '*', 'issuer'], section: 'issuers', one: 'issuer' },
   { pattern: ['summary', 'channels', '*'], section: 'channels', one: 'channel' },
   { pattern: ['routes', '*', 'channels', '*'], section: 'channels', one: 'channel' },
 ];

@@ -36,9 +36,13 @@ export const HYPERMEMORY_FIELDS = {
   periodEnd: ['billing_period.end', 'In usage: when the quota begins anew.'],
   events: ['events', 'In the audit log: the entries.'],
   eventsCursor: ['next_cursor', 'In the audit log: cursor of the next page.'],
+  eventId: ['id', 'Of an audit event: its id, by which one that is listed twice is told.'],
   eventType: ['type', 'Of an audit event: its type.'],
+  eventAt: ['at', 'Of an audit event: when it happened.'],
   eventKeyId: ['key_id', 'Of an audit event: the key.'],
-  eventUserAgent: ['user_agent', 'Of an audit event: the caller’s user agent, by which adoption is proved.'],
+  eventKeyPrefix: ['key_prefix', 'Of an audit event: the first characters of the key, where its id is not known.'],
+  eventAddress: ['ip', 'Of an audit event: the caller’s address.'],
+  eventUserAgent: ['user_agent', 'Of an audit event: the caller’s user agent, by which adoption is proved and Keyturn’s own calls are told from use.'],
 } as const;
 
 type Names = Readonly<Record<string, readonly [fallback: string, description: string]>>;

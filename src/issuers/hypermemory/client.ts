@@ -3,6 +3,7 @@ import { describeError, KeyturnError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { RateGate } from './gate.ts';
 import { address, type PathName, type Settings } from './settings.ts';
+import { ownMark } from './own.ts';
 import { exchange, headerSafe, type Answer, type Call } from './transport.ts';
 
 const RETRY_AFTER_MS = 200;
@@ -53,7 +54,7 @@ export class Client {
 
   async #once(request: Request, signal: AbortSignal): Promise<Answer> {
     if (request.urgent !== true) await this.#gate.pass(signal);
-    const key = request.key ?? (await this.#adminKey());
+    const [key, agent] = await this.#identity(request.key);
     const answer = await exchange(
       this.settings.name,
       {
@@ -61,12 +62,24 @@ export class Client {
         url: address(this.settings, request.path, request),
         key,
         ...(request.body === undefined ? {} : { body: request.body }),
-        ...(request.headers === undefined ? {} : { headers: request.headers }),
+        headers: { ...(agent === '' ? {} : { 'user-agent': agent }), ...request.headers },
       },
       signal,
     );
     this.#gate.note(answer.status, answer.headers, answer.json);
     return answer;
+  }
+
+  /** The user agent of Keyturn's own calls; empty where the admin key can't be read. */
+  async ownAgent(): Promise<string> {
+    return await this.settings.adminKey().then(ownMark, () => '');
+  }
+
+  /** The key to call with, and the user agent that says that it is Keyturn. */
+  async #identity(key: Secret | undefined): Promise<readonly [Secret, string]> {
+    if (key !== undefined) return [key, await this.ownAgent()];
+    const adminKey = await this.#adminKey();
+    return [adminKey, ownMark(adminKey)];
   }
 
   async #adminKey(): Promise<Secret> {

@@ -5,6 +5,7 @@ import { examine } from './examine.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { exerciseKey, probeKey } from './memory.ts';
 import { proveKey } from './prove.ts';
+import { readUsage } from './usage.ts';
 import { settle, type HyperMemoryOptions, type Settings } from './settings.ts';
 
 export { CANARY_PREFIX } from './memory.ts';
@@ -33,6 +34,7 @@ export function createHyperMemoryIssuer(options: HyperMemoryOptions): Issuer {
     prove: (value, issuerKeyId, signal) => proveKey(client, value, issuerKeyId, client.bounded(signal)),
     exercise: (value, request, signal) => exerciseKey(client, value, request, signal),
     examine: (signal) => examine(client, client.bounded(signal)),
+    usage: (request, signal) => readUsage(client, request, client.bounded(signal)),
     usageToday: (signal) => countUsageToday(client, client.bounded(signal)),
   };
 }

@@ -17,7 +17,7 @@ const CLOCK_ROOM_MS = 600_000;
  * or the service refuses the value, `unknown` when the log is not served or does not show it in time.
  */
 export async function proveKey(client: Client, value: Secret, issuerKeyId: string, signal: AbortSignal): Promise<'proven' | 'refuted' | 'unknown'> {
-  const mark = `keyturn-proof/${randomUUID()}`;
+  const mark = `keyturn-proof/${randomUUID()} ${await client.ownAgent()}`.trim();
   const since = new Date(Date.now() - CLOCK_ROOM_MS).toISOString();
   const answer = await client.call({ method: 'GET', path: 'overview', key: value, headers: { 'user-agent': mark } }, signal);
   if (answer.status === 401) return 'refuted';

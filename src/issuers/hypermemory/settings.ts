@@ -49,8 +49,12 @@ export const DEFAULT_FIELDS = {
   /** Audit log. */
   events: 'events',
   eventsCursor: 'next_cursor',
+  eventId: 'id',
   eventType: 'type',
+  eventAt: 'at',
   eventKeyId: 'key_id',
+  eventKeyPrefix: 'key_prefix',
+  eventAddress: 'ip',
   eventUserAgent: 'user_agent',
 } as const;
 export type FieldName = keyof typeof DEFAULT_FIELDS;
