@@ -7,6 +7,7 @@ import { deliver } from './deliver.ts';
 import { dueSweep } from './due-sweep.ts';
 import { inventory } from './inventory.ts';
 import type { Job } from './job.ts';
+import { readUsage } from './read-usage.ts';
 import { revokeDebts } from './revoke-debts.ts';
 import { sealAudit } from './seal-audit.ts';
 
@@ -20,6 +21,6 @@ export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDe
   });
   return [
     define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit),
-    define(dailySummary),
+    define(dailySummary), define(readUsage),
   ];
 }

@@ -26,7 +26,7 @@ export interface Book {
 
 const IN_A_TEXT = 100;
 const ROOT_KEY = new Secret('root-key-of-the-benchmark-0123456789abcdef');
-const INTERVALS = { sweepMs: 1, debtsMs: 1, inventoryMs: 1, deliverMs: 1, sealMs: 1 };
+const INTERVALS = { sweepMs: 1, debtsMs: 1, inventoryMs: 1, deliverMs: 1, sealMs: 1, usageMs: 1 };
 const CONFIG = `
 version: 1
 issuers: { hm: { type: hypermemory, adminKey: "\${file:/nowhere}", plan: enterprise } }

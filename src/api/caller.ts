@@ -1,6 +1,5 @@
 /** Who calls, and what of it is believed. */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Secret } from '../core/secret.ts';
+import { sameText, type Secret } from '../core/secret.ts';
 import type { Actor } from '../core/vocabulary.ts';
 
 /** Where a request came in: the Unix socket (its file's mode is the guard) or TCP (a token is). */
@@ -12,10 +11,8 @@ export type Door =
 export function admitted(door: Door, path: string, authorization: string | undefined): boolean {
   if (door.kind === 'socket' || door.openPaths.has(path)) return true;
   const told = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-  return told !== undefined && timingSafeEqual(digest(told), digest(door.token.reveal()));
+  return told !== undefined && sameText(told, door.token.reveal());
 }
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /**
  * The actor as it is recorded. Over the socket a `cli:` name is taken as told, anything else gets the prefix `socket:`;

@@ -5,6 +5,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Log } from '../ports/log.ts';
 import type { Door } from './caller.ts';
 import { listenOnSocket, listenOnTcp } from './listen.ts';
+import type { PushUsage } from './push.ts';
 import { buildServer } from './server.ts';
 
 export interface TcpOptions {
@@ -21,6 +22,7 @@ export interface TcpOptions {
 export interface ApiOptions {
   readonly operations: Operations;
   readonly health: Health;
+  readonly pushUsage?: PushUsage;
   /** Null: no Unix socket. */
   readonly socketPath: string | null;
   readonly tcp?: TcpOptions;
@@ -45,7 +47,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const servers: FastifyInstance[] = [];
   const addresses: string[] = [];
   const open = async (door: Door): Promise<FastifyInstance> => {
-    const app = buildServer({ backend: options, door, log: options.log, version: options.version, closing: closing.signal });
+    const app = buildServer({ backend: options, pushUsage: options.pushUsage, door, log: options.log, version: options.version, closing: closing.signal });
     servers.push(app);
     await app.ready();
     return app;

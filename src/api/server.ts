@@ -4,6 +4,7 @@ import { KeyturnError } from '../core/errors.ts';
 import { scrub } from '../core/secret.ts';
 import type { Log } from '../ports/log.ts';
 import { admitted, recordedActor, type Door } from './caller.ts';
+import { PUSH_PATH, registerPush, type PushUsage } from './push.ts';
 import { parsePart, refusalOf } from './refusals.ts';
 import { ROUTES } from './routes.ts';
 import type { Answer, Backend, Route } from './route.ts';
@@ -20,6 +21,8 @@ const TYPES: Readonly<Record<Answer['type'], string>> = {
 export interface ServerOptions {
   readonly backend: Backend;
   readonly door: Door;
+  /** Where usage that is pushed goes; absent: nothing can be pushed. */
+  readonly pushUsage?: PushUsage | undefined;
   readonly log: Log;
   readonly version: string;
   /** Aborted when the API closes: ends long polls. */
@@ -39,12 +42,14 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('keyturn-version', options.version).header('cache-control', 'no-store');
     const path = request.routeOptions.url ?? '';
-    if (!admitted(options.door, path, request.headers.authorization)) throw unauthenticated();
+    const pushed = request.method === 'POST' && path === PUSH_PATH;
+    if (!pushed && !admitted(options.door, path, request.headers.authorization)) throw unauthenticated();
   });
   app.addHook('onSend', async (_request, _reply, payload) => (typeof payload === 'string' ? scrub(payload) : payload));
   app.setErrorHandler((error, request, reply) => refuse(options.log, error, request, reply));
   app.setNotFoundHandler((request, reply) => refuse(options.log, unknownRoute(request), request, reply));
   for (const route of ROUTES) app.route({ method: route.method, url: route.path, handler: (request, reply) => serve(options, route, request, reply) });
+  if (options.pushUsage !== undefined) registerPush(app, options.pushUsage, options.door);
   return app;
 }
 

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { headOf, headText } from '../alerts/daily.ts';
 import { channelDefinitions, resolveSecret, type ConfigHolder, type Environment, type Settings } from '../config/index.ts';
 import type { PluginDefinition } from '../core/plan.ts';
-import { fingerprinter } from '../core/secret.ts';
+import { fingerprinter, textFingerprinter } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -15,12 +15,14 @@ import type { Engine } from '../rotation/engine.ts';
 import { changes } from './changes.ts';
 import type { Context } from './context.ts';
 import { createHealth } from './health.ts';
-import type { Health, Operations } from './operations.ts';
-import { createPluginCache } from './plugins.ts';
+import type { Health, Operations, PushAnswer, PushRequest } from './operations.ts';
+import { createPluginCache, type PluginCache } from './plugins.ts';
+import { pushUsage } from './push.ts';
 import { questions } from './questions.ts';
 import { redisFactory } from './redis.ts';
 import { CHANNELS, open } from './registry.ts';
 import { rootKey } from './root-key.ts';
+import { createSources } from './sources.ts';
 import { sharedTimeouts } from './timeouts.ts';
 import { VERSION } from './version.ts';
 import { createWork } from './work-loop.ts';
@@ -36,6 +38,7 @@ export interface App {
   readonly operations: Operations;
   readonly work: Work;
   readonly health: Health;
+  readonly pushUsage: (request: PushRequest) => Promise<PushAnswer>;
   readonly intervals: Intervals;
   readonly context: Context;
   /** Starts the jobs; the first sweep runs at once. */
@@ -55,7 +58,7 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
     await opened.ledger.declare(holder.plans());
     const plugins = createPluginCache(resolveSecret);
     const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
-    return compose({ holder, log, engine, queue, opened, closePlugins: () => plugins.close() });
+    return compose({ holder, log, engine, queue, opened, plugins, fingerprintText: textFingerprinter(key) });
   } catch (error) {
     await opened.ledger.close().catch(() => undefined);
     throw error;
@@ -87,14 +90,16 @@ interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
   readonly engine: Engine;
   readonly queue: Queue;
   readonly opened: OpenLedger;
-  readonly closePlugins: () => Promise<void>;
+  readonly plugins: PluginCache;
+  readonly fingerprintText: (value: string) => string;
 }
 
-function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): App {
+function compose({ holder, log, engine, queue, opened, plugins, fingerprintText }: Parts): App {
   const { ledger, usage } = opened;
   const channels = createChannels(() => holder.current());
+  const sources = createSources({ config: () => holder.current(), issuer: (definition) => plugins.issuer(definition), fingerprint: fingerprintText });
   const context: Context = {
-    engine, ledger, usage, queue, version: VERSION, startedAt: new Date(),
+    engine, ledger, usage, queue, sources, version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
     channel: (name) => channels.of(name),
@@ -105,6 +110,7 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
     context, work,
     operations: { ...questions(context), ...changes(context), reload: (actor) => reload(context, holder, actor) },
     health: createHealth({ ledger, queue, version: VERSION }),
+    pushUsage: (request) => pushUsage(context, fingerprintText, request),
     intervals: intervalsOf(holder.current()),
     async start(jobs) {
       await queue.start(jobs, { concurrency: holder.current().worker.concurrency });
@@ -113,7 +119,7 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
     async close(deadlineMs) {
       await queue.close(deadlineMs);
       const auditHead = await headOf(ledger).then(headText, () => null);
-      await Promise.allSettled([closePlugins(), channels.close()]);
+      await Promise.allSettled([plugins.close(), channels.close(), sources.close()]);
       await ledger.close();
       log.info({ auditHead }, 'stopped');
     },
@@ -121,7 +127,7 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
 }
 
 export function intervalsOf({ worker: { intervals } }: Settings): Intervals {
-  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal };
+  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal, usageMs: intervals.usage };
 }
 
 async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { planCredentials, resolveSecret, type Config, type Environment } from '../config/index.ts';
 import type { PlannedCredential } from '../core/plan.ts';
 import { KeyturnError } from '../core/errors.ts';
-import { fingerprinter, Secret } from '../core/secret.ts';
+import { fingerprinter, textFingerprinter, Secret } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
@@ -16,6 +16,7 @@ import type { Questions } from './operations.ts';
 import { createPluginCache } from './plugins.ts';
 import { questions } from './questions.ts';
 import { existingRootKey } from './root-key.ts';
+import { createSources } from './sources.ts';
 import { VERSION } from './version.ts';
 
 export interface AskOptions {
@@ -30,17 +31,18 @@ export async function ask({ config, warnings, environment, log }: AskOptions): P
   const { key, opened, cleanUp } = await openToRead(config, environment);
   const plugins = createPluginCache(resolveSecret);
   const channels = createChannels(() => config);
+  const sources = createSources({ config: () => config, issuer: (definition) => plugins.issuer(definition), fingerprint: textFingerprinter(key) });
   const ledger = withDeclared(opened.ledger, planCredentials(config));
   const context: Context = {
     engine: { ledger, queue: { wake: async () => false, wakeAll: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() },
-    ledger, usage: opened.usage, queue: null, version: VERSION, startedAt: new Date(),
+    ledger, usage: opened.usage, queue: null, sources, version: VERSION, startedAt: new Date(),
     config: () => config,
     warnings: () => warnings,
     channel: (name) => channels.of(name),
     channelDefinitions: () => channels.definitions(),
   };
   const close = async (): Promise<void> => {
-    await Promise.allSettled([plugins.close(), channels.close()]);
+    await Promise.allSettled([plugins.close(), channels.close(), sources.close()]);
     await opened.ledger.close();
     cleanUp();
   };

@@ -6,6 +6,7 @@ import type { Queue } from '../ports/queue.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import type { Engine } from '../rotation/engine.ts';
 import type { Settings } from '../config/index.ts';
+import type { Sources } from './sources.ts';
 
 export interface Context {
   readonly engine: Engine;
@@ -15,6 +16,7 @@ export interface Context {
   readonly queue: Queue | null;
   /** The configuration in use, but for its credentials: those are in the ledger. */
   readonly config: () => Settings;
+  readonly sources: Sources;
   /** Configuration warnings, shown by `status` and `doctor`. */
   readonly warnings: () => readonly string[];
   readonly channel: (name: string) => Promise<Channel | null>;

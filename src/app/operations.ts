@@ -170,6 +170,26 @@ export interface SourceView extends Pick<SourceState, 'source' | 'lastError' | '
   readonly failingSince: string | null;
 }
 
+export interface PushRequest {
+  readonly source: string;
+  /** What the sender showed; null for nothing. */
+  readonly token: string | null;
+  /** True where the way in is guard enough: the Unix socket. */
+  readonly trusted: boolean;
+  readonly body: Buffer;
+  readonly gzip: boolean;
+  /** The sender's own id of this batch. */
+  readonly batchId: string | null;
+}
+
+export interface PushAnswer {
+  /** Records that were taken; 0 where the batch is known already. */
+  readonly records: number;
+  readonly malformed: number;
+  readonly example: string | null;
+  readonly repeated: boolean;
+}
+
 export interface UsageView {
   readonly credential: string;
   readonly from: string;

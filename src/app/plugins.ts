@@ -7,6 +7,8 @@ const MAX_OPEN = 5_000;
 
 export interface PluginCache {
   of(plan: CredentialPlan): Promise<Plugins>;
+  /** The same issuer that plans with this definition share. */
+  issuer(definition: PluginDefinition): Issuer;
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export function createPluginCache(resolve: Resolve): PluginCache {
       const { issuer, places, checks, hooks, scopes, space } = plan;
       return remember(opened, { issuer, places, checks, hooks, scopes, space }, () => openPlan(plan, issuerOf(issuer), resolve));
     },
+    issuer: issuerOf,
     async close() {
       const stores = [...opened.values()].flatMap((plugins) => plugins.places.map((place) => place.store));
       opened.clear();

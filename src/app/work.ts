@@ -8,6 +8,8 @@ export interface Work {
   inventory(signal: AbortSignal): Promise<void>;
   deliver(signal: AbortSignal): Promise<void>;
   sealAudit(): Promise<void>;
+  /** Reads usage sources, and lets old usage go. */
+  readUsage(signal: AbortSignal): Promise<void>;
   /** The daily summary, once its time has come. */
   summarise(): Promise<void>;
 }
@@ -19,4 +21,5 @@ export interface Intervals {
   readonly inventoryMs: number;
   readonly deliverMs: number;
   readonly sealMs: number;
+  readonly usageMs: number;
 }

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
 import { MASK, Scrubber } from './scrubber.ts';
 
@@ -41,6 +41,12 @@ export class Secret {
   [inspect.custom](): string {
     return MASK;
   }
+}
+
+/** Whether two texts are the same, in a time that tells nothing of either, not even its length. */
+export function sameText(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
 }
 
 /** Replaces every registered secret value in `text` with `[secret]`. */

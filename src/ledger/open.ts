@@ -25,7 +25,7 @@ export interface LedgerOptions {
   readonly rootKey: Secret;
   /** False for those who only read: a ledger that lacks something is refused (LEDGER_EMPTY, LEDGER_OLDER), not mended. */
   readonly migrate?: boolean;
-  /** Connections to PostgreSQL; the queue's lanes listen on five of them. */
+  /** Connections to PostgreSQL; the queue's lanes listen on six of them. */
   readonly poolSize?: number;
 }
 

@@ -4,8 +4,8 @@ import { QUEUE_SCHEMA, type BatchRows, type SqlPool } from './pool.ts';
 import type { Statement } from './statement.ts';
 import { BatchAnswers, batchMessages } from './wire.ts';
 
-/** Ten for work, and one for each of the five queue lanes, which listen on a connection of their own. */
-const DEFAULT_POOL_SIZE = 15;
+/** Ten for work, and one for each of the six queue lanes, which listen on a connection of their own. */
+const DEFAULT_POOL_SIZE = 16;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
 

@@ -2,7 +2,7 @@
  * A lane is a queue of its own with worker slots of its own, so that no backlog in one delays another.
  * The queue only wakes work up: every job can run twice, late or never, and nothing is lost.
  */
-export const LANES = ['emergency', 'rotation', 'revocation', 'upkeep', 'delivery'] as const;
+export const LANES = ['emergency', 'rotation', 'revocation', 'upkeep', 'delivery', 'usage'] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface JobDefinition {

@@ -1,7 +1,6 @@
 /** Usage, read from a source into the ledger: each batch is counted, and recorded together with where the source goes on. */
 import { days, minutes, seconds } from '../core/duration.ts';
 import { describeError } from '../core/errors.ts';
-import { cleanText } from '../core/text.ts';
 import type { ClueKind, UsageEvent } from '../core/usage.ts';
 import type { Log } from '../ports/log.ts';
 import type { RecordOutcome, UsageLedger, UsageRetention } from '../ports/usage-ledger.ts';
@@ -64,28 +63,33 @@ export interface Taken extends Pick<UsageBatch, 'events' | 'malformed' | 'exampl
   readonly batchId: string | null;
 }
 
-/** Counts events of one batch and records them; whatever text comes with them is cleaned on its way. */
+/** Counts events of one batch and records them. */
 export async function recordEvents({ usage, retention }: Ingesting, taken: Taken): Promise<RecordOutcome> {
-  const keys = await usage.keysByClue(taken.clue === 'value' ? 'fingerprint' : taken.clue, [...new Set(taken.events.map(({ clue }) => clue))]);
-  const counted = tally(taken.events.map(cleaned), keys, { now: taken.now, oldestMs: retention.minutesMs - MARGIN_MS });
-  const { source, cursor, batchId, seenUntil } = taken;
-  const example = counted.malformedExample ?? taken.example;
+  const keyOf = await resolver(usage, taken);
+  const { source, cursor, batchId, seenUntil, malformed, example } = taken;
+  const counted = tally(taken.events, keyOf, { now: taken.now, oldestMs: retention.minutesMs - MARGIN_MS });
+  const { unknownExample } = counted;
   return await usage.record({
     source, cursor, batchId, seenUntil, ...counted,
     // A fingerprint says nothing to people.
-    unknownExample: taken.clue === 'id' || taken.clue === 'prefix' ? shown(counted.unknownExample) : null,
-    malformed: counted.malformed + taken.malformed,
-    malformedExample: shown(example),
+    unknownExample: unknownExample !== null && kindOf(unknownExample, taken.clue) === 'fingerprint' ? null : (unknownExample?.clue ?? null),
+    malformed: counted.malformed + malformed,
+    malformedExample: counted.malformedExample ?? example,
   });
 }
 
-function cleaned(event: UsageEvent): UsageEvent {
-  const { address, agent } = event;
-  return { ...event, address: address === null ? null : cleanText(address), agent: agent === null ? null : cleanText(agent) };
+type Looked = Exclude<ClueKind, 'value'>;
+
+/** A value was fingerprinted where it was read. */
+function kindOf({ clueKind }: UsageEvent, ofSource: ClueKind): Looked {
+  const kind = clueKind ?? ofSource;
+  return kind === 'value' ? 'fingerprint' : kind;
 }
 
-const SHOWN = 200;
-
-function shown(text: string | null): string | null {
-  return text === null ? null : cleanText(text).slice(0, SHOWN);
+/** Asks the ledger once for each kind of clue. */
+async function resolver(usage: UsageLedger, { events, clue }: Taken): Promise<(event: UsageEvent) => string | undefined> {
+  const byKind = Map.groupBy(events, (event) => kindOf(event, clue));
+  const found = new Map<Looked, ReadonlyMap<string, string>>();
+  for (const [kind, of] of byKind) found.set(kind, await usage.keysByClue(kind, [...new Set(of.map((event) => event.clue))]));
+  return (event) => found.get(kindOf(event, clue))?.get(event.clue);
 }

@@ -1,15 +1,15 @@
 /** A batch of events, counted by key and minute. Pure: what a batch costs is bounded, whatever it holds. */
 import { Distinct } from '../core/distinct.ts';
-import { minutes } from '../core/duration.ts';
-import { MAX_ADDRESS, MAX_AGENT, type UsageEvent } from '../core/usage.ts';
+import { MAX_ADDRESS, MAX_AGENT, MAX_AHEAD_MS, type UsageEvent } from '../core/usage.ts';
 import { STEPS, type UsageCaller, type UsageIncrement, type UsageRecord } from '../ports/usage-ledger.ts';
 
-/** Clocks differ; what is further ahead is a mistake, and would count as use for days. */
-export const AHEAD_MS = minutes(5);
 /** Callers counted of one key in one batch. The ledger keeps fewer; a batch of a million addresses must not fill the memory. */
 const CALLERS_A_KEY = 500;
 
-export type Tally = Pick<UsageRecord, 'increments' | 'callers' | 'unknown' | 'unknownExample' | 'malformed' | 'malformedExample'>;
+export interface Tally extends Pick<UsageRecord, 'increments' | 'callers' | 'unknown' | 'malformed' | 'malformedExample'> {
+  /** One whose key is not known. */
+  readonly unknownExample: UsageEvent | null;
+}
 
 export interface TallyLimits {
   readonly now: Date;
@@ -37,23 +37,23 @@ interface Caller extends Counting {
   lastSeen: Date;
 }
 
-/** Counts events whose clues are in `keys` (clue to Keyturn's key id). The others are counted as unknown, or as too old or too early. */
-export function tally(events: readonly UsageEvent[], keys: ReadonlyMap<string, string>, { now, oldestMs }: TallyLimits): Tally {
+/** Counts events by the key that `keyOf` finds (Keyturn's id of it). The others are counted as unknown, or as too old or too early. */
+export function tally(events: readonly UsageEvent[], keyOf: (event: UsageEvent) => string | undefined, { now, oldestMs }: TallyLimits): Tally {
   const buckets = new Map<string, Bucket>();
   const callers = new Map<string, Map<string, Caller>>();
   let unknown = 0;
-  let unknownExample: string | null = null;
+  let unknownExample: UsageEvent | null = null;
   let malformed = 0;
   let malformedExample: string | null = null;
   for (const event of events) {
     const wrong = untimely(event.at, now, oldestMs);
-    const keyId = keys.get(event.clue);
+    const keyId = keyOf(event);
     if (wrong !== null) {
       malformed += 1;
       malformedExample ??= wrong;
     } else if (keyId === undefined) {
       unknown += event.requests;
-      unknownExample ??= event.clue;
+      unknownExample ??= event;
     } else {
       count(bucketOf(buckets, keyId, event), event);
       const caller = callerOf(callers, keyId, event);
@@ -70,7 +70,7 @@ export function tally(events: readonly UsageEvent[], keys: ReadonlyMap<string, s
 function untimely(at: Date, now: Date, oldestMs: number): string | null {
   const ageMs = now.getTime() - at.getTime();
   if (Number.isNaN(ageMs)) return 'a record has no time that could be understood';
-  if (ageMs < -AHEAD_MS) return `a record is of ${at.toISOString()}, which has not come yet`;
+  if (ageMs < -MAX_AHEAD_MS) return `a record is of ${at.toISOString()}, which has not come yet`;
   return ageMs > oldestMs ? `a record is of ${at.toISOString()}, older than the minutes that are kept` : null;
 }
 

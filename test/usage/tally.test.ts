@@ -6,7 +6,8 @@ import { tally } from '../../src/usage/tally.ts';
 
 const NOW = new Date('2026-03-02T12:00:00Z');
 const LIMITS = { now: NOW, oldestMs: 86_400_000 };
-const KEYS = new Map([['key_1', 'K1'], ['key_2', 'K2']]);
+const IDS = new Map([['key_1', 'K1'], ['key_2', 'K2']]);
+const KEYS = ({ clue }: UsageEvent): string | undefined => IDS.get(clue);
 const event = (secondsAgo: number, more: Partial<UsageEvent> = {}): UsageEvent => ({ at: new Date(NOW.getTime() - secondsAgo * 1_000), clue: 'key_1', outcome: 'ok', requests: 1, address: '10.0.0.1', agent: 'app/1', ...more });
 
 describe('a batch of usage, counted', () => {
@@ -27,7 +28,7 @@ describe('a batch of usage, counted', () => {
   it('counts apart what is of no known key, from the future, older than what is kept, or of no time', () => {
     const { increments, unknown, unknownExample, malformed, malformedExample } = tally(
       [event(1, { clue: 'key_9', requests: 4 }), event(-3_600), event(90_000), event(0, { at: new Date(Number.NaN) }), event(-60)], KEYS, LIMITS);
-    expect({ unknown, unknownExample, malformed }).toEqual({ unknown: 4, unknownExample: 'key_9', malformed: 3 });
+    expect({ unknown, example: unknownExample?.clue, malformed }).toEqual({ unknown: 4, example: 'key_9', malformed: 3 });
     expect(malformedExample).toBe('a record is of 2026-03-02T13:00:00.000Z, which has not come yet');
     expect(increments.map(({ requests }) => requests), 'a minute ahead is a clock, not a mistake').toEqual([1]);
   });

@@ -14,6 +14,7 @@ export const worker = z.strictObject({
       inventory: interval.prefault('15m').describe('The issuers’ lists and the stores against the ledger.'),
       deliver: interval.prefault('10s').describe('Messages that wait to be delivered.'),
       seal: interval.prefault('10s').describe('New audit events are chained.'),
+      usage: interval.prefault('15s').describe('Usage sources are read.'),
     })
     .prefault({})
     .describe('How often the worker looks by itself.'),
@@ -24,6 +25,7 @@ export const worker = z.strictObject({
       revocation: slots.prefault(2).describe('Revocations.'),
       upkeep: slots.prefault(2).describe('Sweeps, inventory, audit.'),
       delivery: slots.prefault(2).describe('Messages.'),
+      usage: slots.prefault(1).describe('Usage.'),
     })
     .prefault({})
     .describe('Jobs that one worker runs at once, by lane.'),

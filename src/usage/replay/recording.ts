@@ -1,6 +1,6 @@
 /** Recorded traffic, as people have it: NDJSON of requests or counts, or CSV with a header. */
 import { KeyturnError } from '../../core/errors.ts';
-import { cleanText } from '../../core/text.ts';
+import { instantOf } from '../../core/usage-fields.ts';
 
 /** One key (or one metric) over time, a value a slot; null where nothing is known. */
 export interface Series {
@@ -25,6 +25,7 @@ export interface Recording {
 
 /** Ten years of minutes. */
 const MOST_SLOTS = 5_000_000;
+const LONGEST_NAME = 200;
 const MOST_KEYS = 10_000;
 const ALONE = 'recording';
 
@@ -112,20 +113,9 @@ function csvParser(header: string): (line: string) => Point | string {
 }
 
 function pointOf(at: unknown, key: unknown, value: unknown): Point | string {
-  const atMs = instantOf(at);
-  if (Number.isNaN(atMs)) return 'has no time that could be understood';
+  const instant = instantOf(at);
+  if (instant === null) return 'has no time that could be understood';
   const count = typeof value === 'string' && value !== '' ? Number(value) : value;
   if (typeof count !== 'number' || !Number.isFinite(count)) return 'has no value';
-  return { atMs, key: typeof key === 'string' && key !== '' ? cleanText(key).slice(0, 200) : ALONE, value: count };
-}
-
-const MS_FROM = 1e11;
-
-/** ISO text (UTC where it says no zone), seconds or milliseconds since 1970. */
-function instantOf(at: unknown): number {
-  const number = typeof at === 'number' ? at : typeof at === 'string' && /^\d+(\.\d+)?$/.test(at) ? Number(at) : null;
-  if (number !== null) return number < MS_FROM ? number * 1_000 : number;
-  if (typeof at !== 'string') return Number.NaN;
-  const text = at.trim().replace(' ', 'T');
-  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
+  return { atMs: instant.getTime(), key: typeof key === 'string' && key !== '' ? key.slice(0, LONGEST_NAME) : ALONE, value: count };
 }

@@ -1,4 +1,5 @@
 /** A chart of replayed series as SVG: values, what was expected, and incidents. Text from outside is escaped. */
+import { shownText } from '../../core/usage-fields.ts';
 import { cellsOf, type Cell } from './cells.ts';
 import type { Incident, Replayed } from './run.ts';
 
@@ -7,6 +8,7 @@ const PANEL = 230;
 const PLOT = { left: 64, right: 16, top: 44, bottom: 34 };
 const CELLS = 900;
 const MOST_PANELS = 50;
+const LONGEST_TEXT = 200;
 const INK = { value: '#1f4e8c', expected: '#bcd3ec', incident: '#d9480f', text: '#1f2328', faint: '#6e7781', rule: '#d8dee4', ground: '#ffffff' };
 
 /** One panel a series, below each other; those with most incidents first, `MOST_PANELS` at most. */
@@ -120,8 +122,9 @@ function text(x: number, y: number, content: string, { fill = INK.text, anchor =
   return `<text x="${at(x)}" y="${at(y)}" fill="${fill}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}">${escaped(content)}</text>`;
 }
 
+/** XML takes no control characters, not even escaped. */
 function escaped(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return shownText(content, LONGEST_TEXT).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
 const at = (value: number): string => value.toFixed(1);

@@ -24,7 +24,7 @@ export interface WorkerParts {
 }
 
 /** Seconds apart would only make days of virtual time long; wakes make things fast, these find what wakes lost. */
-export const INTERVALS: Intervals = { sweepMs: 300_000, debtsMs: 120_000, inventoryMs: 1_800_000, deliverMs: 300_000, sealMs: 3_600_000 };
+export const INTERVALS: Intervals = { sweepMs: 300_000, debtsMs: 120_000, inventoryMs: 1_800_000, deliverMs: 300_000, sealMs: 3_600_000, usageMs: 3_600_000 };
 
 export interface SimulatedWorker extends Taker {
   readonly engine: Engine;
