@@ -11,6 +11,7 @@ export interface MetricState {
   readonly version: 1;
   readonly intervalSeconds: number;
   readonly length: number | null;
+  readonly alertScore: number;
   /** Base64. */
   readonly data: string;
 }
@@ -18,7 +19,7 @@ export interface MetricState {
 export interface MetricExplanation {
   /** The last point; null before the first and when it was not a number. */
   readonly actual: number | null;
-  /** Where it was expected, in the unit of the series; null on the first day. A level can move within that range. */
+  /** What was usual at this time of day; null on the first day. A level can move within that range. */
   readonly expected: Range | null;
   /** Its most unusual side; null when it had none. */
   readonly sign: Sign | null;
@@ -36,6 +37,7 @@ const MOST_SURPRISE = 60;
 export class MetricDetector {
   readonly #intervalSeconds: number;
   readonly #length: number | null;
+  readonly #alertScore: number;
   readonly #pace: Pace;
   readonly #signs: Signs;
   readonly #scores: Ranks;
@@ -45,13 +47,14 @@ export class MetricDetector {
   #actual: number | null = null;
   #sign: Sign | null = null;
 
-  constructor(intervalSeconds: number, length: number | null) {
+  constructor(intervalSeconds: number, length: number | null, alertScore: number) {
     this.#intervalSeconds = intervalSeconds;
     this.#length = length;
+    this.#alertScore = alertScore;
     this.#pace = paceOf(intervalSeconds, length);
     this.#signs = new Signs(intervalSeconds, this.#pace);
     this.#scores = new Ranks(this.#pace.scoresHalfLife, RESOLUTION);
-    this.#hold = new Hold(this.#pace.hold);
+    this.#hold = new Hold(alertScore, this.#pace.hold);
   }
 
   /**
@@ -79,16 +82,16 @@ export class MetricDetector {
     return Math.max(0, rank - this.#pace.allowance);
   }
 
-  /** Of the last point. Costs more than `next`; call it when the score is worth a word. */
+  /** Of the last point; before the next. */
   explain(): MetricExplanation {
-    return { actual: this.#actual, expected: this.#signs.expected(), sign: this.#sign };
+    return { actual: this.#actual, expected: this.#signs.expected, sign: this.#sign };
   }
 
   save(): MetricState {
     const out = new StateWriter();
     for (const part of [this.#signs, this.#scores, this.#hold]) part.write(out);
     out.numbers(this.#seen, this.#lastMs, this.#actual ?? Number.NaN, this.#sign === null ? -1 : SIGNS.indexOf(this.#sign));
-    return { version: 1, intervalSeconds: this.#intervalSeconds, length: this.#length, data: out.done() };
+    return { version: 1, intervalSeconds: this.#intervalSeconds, length: this.#length, alertScore: this.#alertScore, data: out.done() };
   }
 
   /** Into a fresh detector; throws when the data is not that of a detector of this version. */

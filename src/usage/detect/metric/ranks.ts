@@ -86,16 +86,6 @@ export class Ranks {
     this.#counts.fill(0, highest < 0 ? 0 : BINS - highest);
   }
 
-  /** The smallest size that `share` of all sizes seen exceed, to the width of a bin; 0 when nearly all were zero. */
-  exceededBy(share: number): number {
-    let above = 0;
-    for (let n = 0; n < BINS && this.#top !== null; n += 1) {
-      above += this.#counts[n]!;
-      if (above > share * this.#total) return 2 ** ((this.#top - n + 1) / this.#resolution);
-    }
-    return 0;
-  }
-
   write(out: StateWriter): void {
     out.floats(this.#counts);
     out.numbers(this.#total, this.#sinceFade, this.#top ?? Number.NaN);

@@ -1,7 +1,7 @@
 /** The detector's few settings, and what follows from the length of a series. How they were chosen: docs/detection.md. */
 
-/** A score from here on is worth telling somebody: about 1 point in 300 of a series of 4,032 looks as strange. */
-export const ALERT_SCORE = 2.5;
+/** From which score on a point alerts when nobody says: 1 point in 300 of a series of 4,032 is as strange. */
+export const DEFAULT_ALERT_SCORE = 2.5;
 
 /** What a series is taken to be judged over when nobody says how long it is. */
 const DEFAULT_DAYS = 14;

@@ -14,8 +14,6 @@ export const SIGNS: readonly Sign[] = ['daily', 'level', 'high', 'low'];
 const RESOLUTION = 4;
 /** Differences below this share of the value come from rounding (values are held with seven digits). */
 const ROUNDING = 1e-6;
-/** The share of points outside the expected range of `explain`. */
-const RARE = 0.01;
 
 export interface Strangest {
   readonly sign: Sign | null;
@@ -58,10 +56,9 @@ export class Signs {
     this.#sizes[3] = week === null ? 0 : Math.max(0, week.high - value);
   }
 
-  /** What was usual at this time of day, widened by the deviation that 1 point in 100 exceeds; null on the first day. */
-  expected(): Range | null {
-    const [usual, slack] = [this.#daily.usual, this.#ranks[0]!.exceededBy(RARE)];
-    return usual === null ? null : { low: usual.low - slack, high: usual.high + slack };
+  /** From the lowest to the highest value at this time of day on the last days; null on the first. */
+  get expected(): Range | null {
+    return this.#daily.usual;
   }
 
   write(out: StateWriter): void {
