@@ -3,7 +3,7 @@ import type { StateReader, StateWriter } from './bytes.ts';
 
 const DAY_MS = 86_400_000;
 const MOST_SLOTS = 48;
-/** A week, so that a weekend is measured by the weekend before. */
+/** Today's and those of the six days before: a Saturday is measured by the Sunday before, a Monday by the workdays. */
 const VISITS = 7;
 
 export interface Range {
@@ -22,7 +22,7 @@ function nothing(): Extent {
 
 /**
  * The day is cut into slots of half an hour, or of one point when points are rarer. A visit is a run of points in one slot;
- * each slot remembers its last seven visits, whatever the calendar says, so a gap or a jump of the clock costs one visit.
+ * each slot remembers seven visits, the current one among them, whatever the calendar says, so a gap or a jump of the clock costs one visit.
  */
 export class Daily {
   readonly #slots: number;
