@@ -24,6 +24,7 @@ import { CHANNELS, open } from './registry.ts';
 import { rootKey } from './root-key.ts';
 import { createSources } from './sources.ts';
 import { sharedTimeouts } from './timeouts.ts';
+import { createUsageReader } from './usage-work.ts';
 import { VERSION } from './version.ts';
 import { createWork } from './work-loop.ts';
 import type { Intervals, Work } from './work.ts';
@@ -105,7 +106,7 @@ function compose({ holder, log, engine, queue, opened, plugins, fingerprintText 
     channel: (name) => channels.of(name),
     channelDefinitions: () => channels.definitions(),
   };
-  const work = createWork(context);
+  const work = { ...createWork(context), readUsage: createUsageReader(context) };
   return {
     context, work,
     operations: { ...questions(context), ...changes(context), reload: (actor) => reload(context, holder, actor) },

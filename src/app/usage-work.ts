@@ -3,13 +3,14 @@ import { hours } from '../core/duration.ts';
 import { describeError } from '../core/errors.ts';
 import { ingest } from '../usage/ingest.ts';
 import type { Context } from './context.ts';
+import type { Work } from './work.ts';
 
-export type Reading = Pick<Context, 'engine' | 'ledger' | 'usage' | 'sources' | 'config'>;
+type Reading = Pick<Context, 'engine' | 'ledger' | 'usage' | 'sources' | 'config'>;
 
 const PRUNE_EVERY_MS = hours(1);
 
-/** One turn of every source; a source that fails or is slow keeps no other from being read. */
-export async function readUsage({ engine, ledger, usage, sources, config }: Reading, signal: AbortSignal): Promise<void> {
+/** A source that fails or is slow keeps no other from being read. */
+async function readSources({ engine, ledger, usage, sources, config }: Reading, signal: AbortSignal): Promise<void> {
   const retention = { minutesMs: config().usage.retention.minutes };
   const ingesting = { usage, retention, log: engine.log, now: () => ledger.now() };
   await Promise.all(sources.names().map(async (name) => {
@@ -21,13 +22,18 @@ export async function readUsage({ engine, ledger, usage, sources, config }: Read
   }));
 }
 
-/** Prunes at most once an hour, until nothing is left to prune. */
-export function createPruner({ usage, config }: Pick<Context, 'usage' | 'config'>): (signal: AbortSignal) => Promise<void> {
+/** One turn of all sources; old usage is let go at most once an hour. */
+export function createUsageReader(reading: Reading): Work['readUsage'] {
   let prunedAt = Number.NEGATIVE_INFINITY;
   return async (signal) => {
+    await readSources(reading, signal);
     if (performance.now() - prunedAt < PRUNE_EVERY_MS) return;
-    const { minutes, hours: byHour, callers } = config().usage.retention;
-    while (!signal.aborted && (await usage.prune({ minutesMs: minutes, hoursMs: byHour, callersMs: callers })) > 0);
+    await prune(reading, signal);
     prunedAt = performance.now();
   };
+}
+
+async function prune({ usage, config }: Reading, signal: AbortSignal): Promise<void> {
+  const { minutes, hours: byHour, callers } = config().usage.retention;
+  while (!signal.aborted && (await usage.prune({ minutesMs: minutes, hoursMs: byHour, callersMs: callers })) > 0);
 }

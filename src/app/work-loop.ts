@@ -10,19 +10,18 @@ import { sweep } from '../rotation/due.ts';
 import { inventory, repairStores } from '../rotation/inventory.ts';
 import { wakeRotations } from '../rotation/request.ts';
 import type { Context } from './context.ts';
-import { createPruner, readUsage } from './usage-work.ts';
 import type { Work } from './work.ts';
 
 const DEBTS_A_TURN = 200;
 const SEALED_AT_ONCE = 1_000;
 
 /** The part of the context that the worker's own work needs. */
-export type Working = Pick<Context, 'engine' | 'ledger' | 'usage' | 'sources' | 'channel' | 'config'>;
+export type Working = Pick<Context, 'engine' | 'ledger' | 'channel' | 'config'>;
 
-export function createWork(context: Working): Work {
+/** All but the reading of usage, which needs nothing that rotations need. */
+export function createWork(context: Working): Omit<Work, 'readUsage'> {
   const { engine, ledger } = context;
   let summarised: string | null = null;
-  const prune = createPruner(context);
   return {
     async sweep(signal) {
       await ledger.ping();
@@ -48,10 +47,6 @@ export function createWork(context: Working): Work {
     },
     async sealAudit() {
       while ((await ledger.seal(SEALED_AT_ONCE)) === SEALED_AT_ONCE);
-    },
-    async readUsage(signal) {
-      if (context.sources.names().length > 0) await readUsage(context, signal);
-      await prune(signal);
     },
     async summarise() {
       summarised = await summarise({ ledger, log: engine.log }, summaryFor(context.config()), summarised);

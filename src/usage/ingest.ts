@@ -7,11 +7,14 @@ import type { RecordOutcome, UsageLedger, UsageRetention } from '../ports/usage-
 import type { UsageBatch, UsageSource } from '../ports/usage-source.ts';
 import { tally } from './tally.ts';
 
-export interface Ingesting {
+export interface Recording {
   readonly usage: UsageLedger;
+  readonly retention: Pick<UsageRetention, 'minutesMs'>;
+}
+
+export interface Ingesting extends Recording {
   /** The ledger's clock. */
   readonly now: () => Promise<Date>;
-  readonly retention: Pick<UsageRetention, 'minutesMs'>;
   readonly log: Log;
 }
 
@@ -64,7 +67,7 @@ export interface Taken extends Pick<UsageBatch, 'events' | 'malformed' | 'exampl
 }
 
 /** Counts events of one batch and records them. */
-export async function recordEvents({ usage, retention }: Ingesting, taken: Taken): Promise<RecordOutcome> {
+export async function recordEvents({ usage, retention }: Recording, taken: Taken): Promise<RecordOutcome> {
   const keyOf = await resolver(usage, taken);
   const { source, cursor, batchId, seenUntil, malformed, example } = taken;
   const counted = tally(taken.events, keyOf, { now: taken.now, oldestMs: retention.minutesMs - MARGIN_MS });

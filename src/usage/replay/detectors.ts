@@ -1,6 +1,6 @@
 /** The detectors that scan production, as a replay feeds them. */
 import { createCountsDetector, thresholdFor } from '../detect/counts/index.ts';
-import { createMetricDetector, DEFAULT_ALERT_SCORE } from '../detect/metric/index.ts';
+import { createMetricDetector } from '../detect/metric/index.ts';
 import type { Watch } from './run.ts';
 
 export interface WatchOptions {
@@ -10,6 +10,9 @@ export interface WatchOptions {
   /** False incidents a key and week; counts only, since a metric's scores are ranks among its own past. */
   readonly budget: number;
 }
+
+/** Plain noise alerts once in a month at it, and twice in three days at the score that benchmarks favour (docs/detection.md). */
+const METRIC_ALERT = 3.5;
 
 /** A fresh detector, and the score from which it alerts. */
 export function watchFor(kind: 'counts' | 'metric', { intervalMs, length, budget }: WatchOptions): { readonly watch: Watch; readonly threshold: number } {
@@ -23,11 +26,11 @@ export function watchFor(kind: 'counts' | 'metric', { intervalMs, length, budget
     };
     return { watch, threshold: thresholdFor(budget, intervalSeconds) };
   }
-  const detector = createMetricDetector({ intervalSeconds, length });
+  const detector = createMetricDetector({ intervalSeconds, length, alertScore: METRIC_ALERT });
   const watch: Watch = (value, atMs) => {
     const score = detector.next(value, atMs);
     const { expected } = detector.explain();
     return { score, low: expected?.low ?? null, high: expected?.high ?? null };
   };
-  return { watch, threshold: DEFAULT_ALERT_SCORE };
+  return { watch, threshold: METRIC_ALERT };
 }

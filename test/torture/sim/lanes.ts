@@ -22,7 +22,7 @@ export interface Taker {
   readonly busy: Map<Lane, number>;
 }
 
-const SLOTS: Readonly<Record<Lane, number>> = { emergency: 2, rotation: 4, revocation: 2, upkeep: 1, delivery: 1 };
+const SLOTS: Readonly<Record<Lane, number>> = { emergency: 2, rotation: 4, revocation: 2, upkeep: 1, delivery: 1, usage: 1 };
 /** A job whose worker is dead or asleep goes to another after about this long. */
 const STALLED_MS = 10_000;
 

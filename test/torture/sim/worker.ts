@@ -38,7 +38,7 @@ export function startWorker({ process, ledger, queue, plugins, channel, fingerpr
   };
   // The daily summary is the only job that asks for the configuration; it is not among those that the simulation wakes.
   const working: Working = { engine, ledger, channel: async () => channel, config: () => { throw new Error('the simulation has no configuration'); } };
-  const jobs = new Map<string, JobDefinition>(jobDefinitions(createWork(working), INTERVALS).map((job) => [job.name, job]));
+  const jobs = new Map<string, JobDefinition>(jobDefinitions({ ...createWork(working), readUsage: async () => undefined }, INTERVALS).map((job) => [job.name, job]));
   const worker: SimulatedWorker = { process, jobs, busy: new Map(), engine };
   queue.join(worker);
   return worker;
