@@ -1,150 +1,180 @@
-import { wallAt } from '../../../core/zone.ts';
+import { Baseline } from './baseline.ts';
 import type { Carrier } from './carry.ts';
-import { HOURS, LEAST_RATE, WEEK_HOURS } from './fit.ts';
+import { Clock } from './clock.ts';
+import { LEAST_RATE } from './fit.ts';
 import { Level } from './level.ts';
 import { Noise } from './noise.ts';
 import { Recent } from './recent.ts';
+import { Block } from './tally.ts';
 import { normalTail } from './tail.ts';
-import { QUARTERS, Week } from './week.ts';
-import { scan, windowPoints, type Finding } from './windows.ts';
+import { outlook, scan, windowPoints, type Finding, type Outlook } from './windows.ts';
 
-export class CountsDetector {
-  readonly #intervalMs: number;
+const HOUR_SECONDS = 3_600;
+const BLOCK_SECONDS = 600;
+/** More requests a point count as this many. */
+const MOST_COUNTED = 1e9;
+/** Hours before the first score. */
+const WARM_UP_HOURS = 2;
+const LEAST_WARM_UP_POINTS = 8;
+/** z from which a point teaches nothing: one in thirty thousand. */
+const GATE_Z = 4;
+/** An incident ends twice as fast as it lasts. */
+const RELEASE = 2;
+/** After a new level was accepted, points that only measure it. */
+const SETTLING_POINTS = 10;
+/** Variance of a level that may be anywhere, and what each point of a planned change adds to it. */
+const ANYWHERE = 2;
+const OPEN_STEP = 0.2;
+/** −log10 of the probability counts so much less for looking at six windows at once; measured, see `threshold.ts`. */
+const WINDOWS_LOOKED_AT = Number(process.env['WL'] ?? 0);
+const NEVER = -1;
+
+export interface DetectorSettings {
+  readonly intervalSeconds: number;
+  readonly zone: string | null;
+  readonly acceptAfterMinutes: number;
+}
+
+/** The parts of one key's detector, and the order in which a point passes them. */
+export class Detector {
+  readonly #clock: Clock;
   readonly #windows: readonly number[];
   readonly #noise: Noise;
-  readonly #week: Week;
   readonly #level = new Level();
   readonly #recent: Recent;
-  readonly #found: Finding = { z: 0, points: 0, count: 0, mean: 0, dispersion: 0, uncertainty: 0 };
-  readonly #pointsAnHour: number;
-  readonly #blockPoints: number;
+  readonly #baseline: Baseline;
+  readonly #block: Block;
+  readonly #found: Finding = { z: 0, points: 0 };
   readonly #acceptPoints: number;
-  #slot = Number.NaN;
-  #quarter = Number.NaN;
-  #rate = LEAST_RATE;
-  #seen = 0;
+  readonly #warmUpPoints: number;
+  #points = 0;
+  /** Points for which an incident has kept the level from learning. */
   #held = 0;
   #settling = 0;
-  readonly #sums = new Float64Array(4);
-  readonly #points = new Float64Array(4);
-  #blockCount = 0;
-  #blockBase = 0;
-  #blockSeen = 0;
-  #strayHours = 0;
-  #scale = 1;
+  #changeFrom = NEVER;
+  #changeUntil = NEVER;
 
-  constructor(intervalSeconds: number) {
-    this.#intervalMs = intervalSeconds * 1000;
+  constructor({ intervalSeconds, zone, acceptAfterMinutes }: DetectorSettings) {
+    const pointsAnHour = HOUR_SECONDS / intervalSeconds;
+    this.#clock = new Clock(intervalSeconds * 1_000, zone);
     this.#windows = windowPoints(intervalSeconds);
-    this.#pointsAnHour = 3600 / intervalSeconds;
-    this.#blockPoints = Math.max(1, Math.round(600 / intervalSeconds));
-    this.#acceptPoints = Math.max(3, Math.round(3 * this.#pointsAnHour));
-    this.#noise = new Noise(this.#blockPoints);
-    this.#week = new Week(this.#pointsAnHour);
+    this.#block = new Block(Math.max(1, Math.round(BLOCK_SECONDS / intervalSeconds)));
+    this.#noise = new Noise(this.#block.points);
     this.#recent = new Recent(this.#windows.at(-1) ?? 1);
+    this.#baseline = new Baseline(pointsAnHour, this.#noise, this.#level, this.#recent);
+    this.#acceptPoints = Math.max(2, Math.round((acceptAfterMinutes * 60) / intervalSeconds));
+    this.#warmUpPoints = Math.max(LEAST_WARM_UP_POINTS, Math.round(WARM_UP_HOURS * pointsAnHour));
   }
 
+  /** See `CountsDetector.next`. */
   next(given: number, timestampMs: number): number {
+    this.#found.z = 0;
     if (!(given >= 0)) return 0;
-    const count = Math.min(given, 1e9);
-    const slot = Math.floor(timestampMs / this.#intervalMs);
-    if (slot <= this.#slot) return 0;
-    const gap = slot - this.#slot - 1;
-    this.#slot = slot;
-    if (gap > 0) this.#miss(gap);
-    const quarter = Math.floor(timestampMs / 900_000);
-    if (quarter !== this.#quarter) this.#turn(quarter, count);
-    const level = this.#level;
-    level.drift(this.#noise);
-    this.#recent.push(count, this.#rate, level.log, level.variance);
-    this.#seen += 1;
-    scan(this.#recent, this.#windows, this.#noise, this.#found);
-    const expected = Math.max(this.#rate * Math.exp(level.log), LEAST_RATE);
-    if (this.#found.z > GATE && this.#seen > 2*this.#pointsAnHour && this.#held < this.#acceptPoints) { this.#hold(); }
-    else {
-      if (this.#held >= this.#acceptPoints) { this.#level.variance = 2; this.#recent.clear(); this.#settling = 10; }
-      this.#held = Math.max(0, this.#held - 2);
-      if (this.#seen > 30 && this.#settling === 0) this.#noise.learnPoint(count, expected, level.variance);
-      level.learn(count, expected, this.#noise.dispersion);
-      this.#collect(count);
-    }
-    if (this.#settling > 0) { this.#settling -= 1; this.#recent.clear(); if (this.#settling === 0) this.#adopt(); return 0; }
-    if (this.#found.z === 0 || this.#seen < 2*this.#pointsAnHour) return 0;
-    return normalTail(this.#found.z) * A;
+    const missing = this.#clock.take(timestampMs);
+    if (missing < 0) return 0;
+    if (missing > 0) this.#miss(missing);
+    const count = Math.min(given, MOST_COUNTED);
+    this.#baseline.moveTo(this.#clock.quarterAt(timestampMs), count);
+    this.#points += 1;
+    return this.#look(count);
   }
 
-  get debug() { return { noise: this.#noise, level: this.#level, week: this.#week, rate: this.#rate, found: this.#found, held: this.#held }; }
-
-  #miss(gap: number) {
-    this.#level.driftFor(gap, this.#noise);
-    for (let i = 0; i < Math.min(gap, this.#recent.size); i++) this.#recent.push(0, 0, this.#level.log, this.#level.variance);
-    this.#endBlock(false);
+  #look(count: number): number {
+    const [level, noise] = [this.#level, this.#noise];
+    level.drift(noise);
+    const factor = Math.exp(level.log);
+    const expected = Math.max(LEAST_RATE, this.#baseline.rate * factor);
+    this.#recent.push(count, this.#baseline.rate, factor, level.variance);
+    if (this.#settling > 0 || this.#changeUntil !== NEVER) if (this.#isOpen()) return this.#settle(count, expected);
+    scan(this.#recent, this.#windows, noise, this.#found);
+    if (this.#points < this.#warmUpPoints) this.#found.z = 0;
+    if (this.#found.z > GATE_Z) this.#hold();
+    else this.#learn(count, expected);
+    return this.#found.z === 0 ? 0 : Math.max(0, normalTail(this.#found.z) - WINDOWS_LOOKED_AT);
   }
 
-  #hold() {
-    this.#held += 1;
-    const recent = this.#recent;
-    const points = this.#found.points;
-    const at = (recent.head - (points - 1) + recent.size) % recent.size;
-    this.#level.log = recent.logs[at] ?? 0;
-    this.#level.variance = recent.variances[at] ?? 0;
+  #learn(count: number, expected: number): void {
+    if (this.#held > 0) this.#held = Math.max(0, this.#held - RELEASE);
+    this.#noise.learnPoint(count, expected, this.#level.variance);
+    this.#level.learn(count, expected, this.#noise.dispersion);
+    this.#baseline.learn(count);
+    this.#block.add(count, this.#baseline.rate);
+    if (this.#clock.slot % this.#block.points === this.#block.points - 1) this.#endBlock();
+  }
+
+  #endBlock(): void {
+    const block = this.#baseline.week.hoursLearnt === 0 ? null : this.#block.close();
+    this.#noise.learnBlock(block === null ? null : block.count, block === null ? 1 : block.baseline);
+  }
+
+  /** Back to what was known before the window that stands out; a level that stands out for hours is let in. */
+  #hold(): void {
+    const { points } = this.#found;
+    const start = this.#recent.start(points);
+    this.#level.log = Math.log(this.#recent.factors[start] ?? 1);
+    this.#level.variance = this.#recent.variances[start] ?? ANYWHERE;
     if (points > 1) this.#level.driftFor(points - 1, this.#noise);
-    this.#blockSeen = -1e9;
+    this.#block.close();
+    this.#held += 1;
+    if (this.#held < this.#acceptPoints) return;
+    this.#held = 0;
+    this.#level.variance = ANYWHERE;
+    this.#settling = SETTLING_POINTS;
   }
 
-  #adopt() {
-    const factor = Math.exp(this.#level.log);
-    this.#week.scale(factor);
-    this.#rate = Math.max(LEAST_RATE, this.#rate * factor);
-    this.#recent.rebase(-this.#level.log);
-    this.#level.log = 0;
+  #miss(points: number): void {
+    this.#level.driftFor(points, this.#noise);
+    const holes = Math.min(points, this.#recent.size);
+    for (let hole = 0; hole < holes; hole += 1) this.#recent.push(0, 0, Math.exp(this.#level.log), this.#level.variance);
+    this.#block.close();
+    this.#noise.learnBlock(null, 1);
   }
 
-  #collect(count: number) {
-    const q = this.#quarter % 4;
-    this.#sums[q] = (this.#sums[q] ?? 0) + count;
-    this.#points[q] = (this.#points[q] ?? 0) + 1;
-    this.#blockCount += count;
-    this.#blockBase += this.#rate;
-    this.#blockSeen += 1;
-    if (Math.abs(this.#slot % this.#blockPoints) === this.#blockPoints - 1) this.#endBlock(true);
-  }
-  #endBlock(whole: boolean) {
-    const ok = whole && this.#blockSeen === this.#blockPoints && this.#week.begun;
-    this.#noise.learnBlock(ok ? this.#blockCount : null, ok ? this.#blockBase : 1);
-    this.#blockCount = this.#blockBase = this.#blockSeen = 0;
-  }
-
-  #turn(quarter: number, count: number) {
-    const hour = Math.floor(quarter / 4);
-    const before = Math.floor(this.#quarter / 4);
-    if (Number.isNaN(before)) { this.#week.begin(Math.max(count, 0.1)); }
-    if (hour !== before && !Number.isNaN(before)) this.#turnHour(before, hour);
-    this.#quarter = quarter;
-    const q = ((quarter % 4) + 4) % 4;
-    this.#rate = this.#week.begun ? this.#week.rateIn(((hour % 24) + 24) % 24, q, this.#noise) : this.#week['begunRate'] ?? Math.max(LEAST_RATE, this.#rate);
-  }
-  #turnHour(before: number, hour: number) {
-    const points = this.#points[0]! + this.#points[1]! + this.#points[2]! + this.#points[3]!;
-    const cellBefore = ((before % 168) + 168) % 168;
-    const cell = ((hour % 168) + 168) % 168;
-    if (points >= this.#pointsAnHour / 2) {
-      const sum = this.#sums[0]! + this.#sums[1]! + this.#sums[2]! + this.#sums[3]!;
-      const quarters = this.#sums.map((s, i) => this.#points[i]! >= this.#pointsAnHour / 4 * 0.9 ? s / this.#points[i]! : NaN);
-      this.#week.learnHour(cellBefore, sum / points, quarters, Math.exp(this.#level.log));
-      const moved = this.#week.refit(this.#noise, cellBefore);
-      this.#level.log -= moved;
-      this.#recent.rebase(-moved);
-      if (this.#level.log ** 2 > 9 * this.#noise.variance + .1) { this.#strayHours += 1; if (this.#strayHours >= 6 && this.#held === 0) { this.#adopt(); this.#strayHours = 0; } }
-      else this.#strayHours = 0;
+  /** Whether the level may go anywhere now: after a new one was accepted, or while a planned change lasts. */
+  #isOpen(): boolean {
+    if (this.#settling > 0) return true;
+    if (this.#clock.slot < this.#changeFrom) return false;
+    if (this.#clock.slot >= this.#changeUntil) {
+      this.#changeUntil = NEVER;
+      this.#settling = SETTLING_POINTS;
     }
-    this.#sums.fill(0); this.#points.fill(0);
-    if (this.#week.begun) {
-      const blur = this.#week.turn(cell, this.#noise);
-      this.#level.variance += blur;
-      this.#recent.blur(blur);
+    return true;
+  }
+
+  #settle(count: number, expected: number): number {
+    if (this.#settling === 0) this.#level.variance = Math.min(ANYWHERE, this.#level.variance + OPEN_STEP);
+    this.#level.learn(count, expected, this.#noise.dispersion);
+    this.#recent.clear();
+    this.#block.close();
+    if (this.#settling > 0) {
+      this.#settling -= 1;
+      if (this.#settling === 0) this.#baseline.adopt();
     }
+    return 0;
+  }
+
+  /** See `CountsDetector.expectChange`. */
+  expectChange(timestampMs: number, minutes: number): void {
+    const slot = Math.floor(timestampMs / this.#clock.intervalMs);
+    const points = Math.max(1, Math.ceil((minutes * 60_000) / this.#clock.intervalMs));
+    this.#changeFrom = slot;
+    this.#changeUntil = slot + points;
+  }
+
+  /** The window that scored highest at the last point, or the last point itself. */
+  explain(): Outlook & { readonly points: number } {
+    const points = this.#found.z === 0 ? 1 : this.#found.points;
+    return { ...outlook(this.#recent, points, this.#noise), points };
+  }
+
+  carry(carrier: Carrier): void {
+    for (const part of [this.#clock, this.#noise, this.#level, this.#recent, this.#baseline, this.#block]) part.carry(carrier);
+    this.#points = carrier.number(this.#points);
+    this.#held = carrier.number(this.#held);
+    this.#settling = carrier.number(this.#settling);
+    this.#changeFrom = carrier.number(this.#changeFrom);
+    this.#changeUntil = carrier.number(this.#changeUntil);
+    this.#found.z = carrier.number(this.#found.z);
+    this.#found.points = carrier.number(this.#found.points);
   }
 }
-const GATE = Number(process.env.GATE ?? 4);
-const A = 1;

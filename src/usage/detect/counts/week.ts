@@ -39,8 +39,8 @@ export class Week {
     this.#rate = Math.max(LEAST_RATE, rate);
   }
 
-  get begun(): boolean {
-    return this.#hoursLearnt > 0;
+  get hoursLearnt(): number {
+    return this.#hoursLearnt;
   }
 
   /**
@@ -63,11 +63,11 @@ export class Week {
     }
   }
 
-  /** Fits the week anew; returns the logarithm by which the baseline of the hour `before` has moved. */
+  /** Fits the week anew; returns how many times what it was the baseline of the hour `before` is now. */
   refit(noise: Noise, before: number): number {
     const old = this.#rate;
     this.#fit.fit(this, noise, this.#pointsAnHour);
-    return Math.log(this.#fit.at(before, this, noise, this.#pointsAnHour).rate / old);
+    return this.#fit.at(before, this, noise, this.#pointsAnHour).rate / old;
   }
 
   /** Turns to an hour of the week, after `refit`. Returns the variance that the turn adds to what is known of the level. */
@@ -82,7 +82,8 @@ export class Week {
   }
 
   /** Expected count a point in a quarter of the hour that runs. */
-  rateIn(hourOfDay: number, quarter: number, noise: Noise): number {
+  rateIn(cell: number, quarter: number, noise: Noise): number {
+    if (this.#hoursLearnt === 0) return this.#rate;
     const position = (quarter - 1.5) / QUARTERS;
     const [before = 1, now = 1, after = 1] = this.#around;
     const slope = Math.log((position < 0 ? before : after) / now);
@@ -91,7 +92,7 @@ export class Week {
     const days = Math.min(MEMORY_DAYS, this.#hoursLearnt / HOURS);
     const error = (0.1 * noise.variance + (noise.dispersion + 1 / this.#rate) / points) / Math.max(days, 0.01);
     const weight = points < 1 ? 0 : QUARTER_SPREAD / (QUARTER_SPREAD + error);
-    const share = line + weight * ((this.#shape[hourOfDay * QUARTERS + quarter] ?? 1) - line);
+    const share = line + weight * ((this.#shape[(cell % HOURS) * QUARTERS + quarter] ?? 1) - line);
     return Math.max(LEAST_RATE, this.#rate * Math.max(0.05, share));
   }
 
