@@ -125,7 +125,7 @@ export class Detector {
   #miss(points: number): void {
     this.#level.driftFor(points, this.#noise);
     const holes = Math.min(points, this.#recent.size);
-    for (let hole = 0; hole < holes; hole += 1) this.#recent.push(0, 0, Math.exp(this.#level.log), this.#level.variance);
+    for (let hole = 0; hole < holes; hole += 1) this.#recent.skip(Math.exp(this.#level.log), this.#level.variance);
     this.#block.close();
     this.#noise.learnBlock(null, 1);
   }

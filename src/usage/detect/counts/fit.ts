@@ -42,7 +42,7 @@ export class WeekFit {
   readonly #dayErrors = new Float64Array(DAYS);
   #mean = 0;
   /** Relative variance of cells around the product, beyond their own errors. */
-  #misfit = 0;
+  misfit = 0;
 
   /** `pointsAnHour` may be a fraction. */
   fit(cells: WeekCells, noise: Noise, pointsAnHour: number): void {
@@ -53,13 +53,14 @@ export class WeekFit {
       this.#fitHours(cells, noise, pointsAnHour);
       this.#fitDays(cells, noise, pointsAnHour);
     }
-    this.#measureMisfit(cells, noise, pointsAnHour);
   }
 
   #fitHours({ rates, visits }: WeekCells, noise: Noise, points: number): void {
     let before = this.#hours[HOURS - 1] ?? 1;
     for (let hour = 0; hour < HOURS; hour += 1) {
-      let [seen, expected, weeks] = [0, 0, 0];
+      let seen = 0;
+      let expected = 0;
+      let weeks = 0;
       for (let cell = hour, day = 0; cell < WEEK_HOURS; cell += HOURS, day += 1) {
         const count = visits[cell] ?? 0;
         weeks += count;
@@ -76,7 +77,9 @@ export class WeekFit {
 
   #fitDays({ rates, visits }: WeekCells, noise: Noise, points: number): void {
     for (let day = 0; day < DAYS; day += 1) {
-      let [seen, expected, hours] = [0, 0, 0];
+      let seen = 0;
+      let expected = 0;
+      let hours = 0;
       for (let hour = 0, cell = day * HOURS; hour < HOURS; hour += 1, cell += 1) {
         const count = visits[cell] ?? 0;
         hours += count;
@@ -90,8 +93,10 @@ export class WeekFit {
     }
   }
 
-  #measureMisfit({ rates, visits }: WeekCells, noise: Noise, points: number): void {
-    let [sum, weights] = [0, 0];
+  /** After `fit`: how well the product describes the cells. It changes slowly: once a day is enough. */
+  measureMisfit({ rates, visits }: WeekCells, noise: Noise, points: number): void {
+    let sum = 0;
+    let weights = 0;
     for (let cell = 0; cell < WEEK_HOURS; cell += 1) {
       const weeks = visits[cell] ?? 0;
       if (weeks === 0) continue;
@@ -102,7 +107,7 @@ export class WeekFit {
       sum += weight * (Math.min(off * off, 4) - error);
       weights += weight;
     }
-    this.#misfit = weights === 0 ? 0 : Math.max(0, sum / weights);
+    this.misfit = weights === 0 ? 0 : Math.max(0, sum / weights);
   }
 
   /** One hour of the week, 0 being the first of the epoch's Thursday. */
@@ -111,9 +116,9 @@ export class WeekFit {
     const weeks = visits[cell] ?? 0;
     const common = (this.#hourErrors[cell % HOURS] ?? 0) + (this.#dayErrors[Math.floor(cell / HOURS)] ?? 0);
     const own = weeks === 0 ? Infinity : hourError(product, weeks, noise, points);
-    const weight = weeks === 0 ? 0 : this.#misfit / (this.#misfit + own);
+    const weight = weeks === 0 ? 0 : this.misfit / (this.misfit + own);
     const rate = product + weight * ((rates[cell] ?? 0) - product);
-    const uncertainty = weeks === 0 ? common + this.#misfit : weight * own + (1 - weight) * common;
+    const uncertainty = weeks === 0 ? common + this.misfit : weight * own + (1 - weight) * common;
     return { rate: Math.max(LEAST_RATE, rate), uncertainty, ofDay: this.#hours[cell % HOURS] ?? 1 };
   }
 
@@ -128,7 +133,8 @@ function hourError(rate: number, weeks: number, noise: Noise, points: number): n
 }
 
 function meanOf({ rates, visits }: WeekCells): number {
-  let [sum, weeks] = [0, 0];
+  let sum = 0;
+  let weeks = 0;
   for (let cell = 0; cell < WEEK_HOURS; cell += 1) {
     sum += (visits[cell] ?? 0) * (rates[cell] ?? 0);
     weeks += visits[cell] ?? 0;

@@ -12,23 +12,13 @@ export function normalTail(z: number): number {
   return (x * x - sum - Math.log(t / 2)) / Math.LN10;
 }
 
-/** The law of a count over a window. */
-export interface CountLaw {
-  /** Expected count, above 0. */
-  readonly mean: number;
-  /** 1/k of the gamma noise in the window: its relative variance beyond Poisson's. */
-  readonly dispersion: number;
-  /** Variance of what is not known about the logarithm of the rate. */
-  readonly uncertainty: number;
-}
-
 /** Newton's steps to the likeliest rate: after three, z moves by less than 0.01 where it matters. */
 const STEPS = 3;
 
 /**
  * Standard deviations by which a count is too high, 0 for one that is not: the signed root of the deviance at the likeliest
  * rate, `x²/uncertainty + D(count; mean·eˣ)` with D of the negative binomial. Unlike an integral over the unknown rate it costs
- * a few logarithms, and unlike a normal approximation it keeps the long right tail that rates have. Never above `quickBound`.
+ * a few logarithms, and unlike a normal approximation it keeps the long right tail that rates have. `mayExceed` spares most calls.
  */
 export function surprise(count: number, mean: number, dispersion: number, uncertainty: number): number {
   const seen = count - 0.5; // half a count for continuity
@@ -55,8 +45,8 @@ function deviance(seen: number, rate: number, dispersion: number): number {
   return 2 * (own - (seen + shape) * Math.log((seen + shape) / (rate + shape)));
 }
 
-/** The square of a bound above `surprise`, from four multiplications: the plain z of a normal with the same variance. */
-export function quickBound(count: number, mean: number, dispersion: number, uncertainty: number): number {
+/** False only where `surprise` is surely below `z`: compares the plain z of a normal of the same variance, which is never less. */
+export function mayExceed(z: number, count: number, mean: number, dispersion: number, uncertainty: number): boolean {
   const over = count - 0.5 - mean;
-  return over <= 0 ? 0 : (over * over) / (mean + mean * mean * (dispersion + uncertainty));
+  return over > 0 && over * over >= z * z * mean * (1 + mean * (dispersion + uncertainty));
 }

@@ -25,9 +25,8 @@ export class Week {
   readonly #fit = new WeekFit();
   readonly #pointsAnHour: number;
   #hoursLearnt = 0;
-  /** Of the hour that runs: expected count a point, its error, and the day curve's factors around it. */
+  /** Of the hour that runs: expected count a point, and the day curve's factors around it. */
   #rate = LEAST_RATE;
-  #uncertainty = 0;
   readonly #around = Float64Array.of(1, 1, 1);
 
   constructor(pointsAnHour: number) {
@@ -67,6 +66,7 @@ export class Week {
   refit(noise: Noise, before: number): number {
     const old = this.#rate;
     this.#fit.fit(this, noise, this.#pointsAnHour);
+    if (before % HOURS === HOURS - 1) this.#fit.measureMisfit(this, noise, this.#pointsAnHour);
     return this.#fit.at(before, this, noise, this.#pointsAnHour).rate / old;
   }
 
@@ -76,7 +76,6 @@ export class Week {
     const [before, now, after] = [fit(cell - 1), fit(cell), fit(cell + 1)];
     const jump = JUMP_UNSURE * Math.log(now.rate / before.rate);
     this.#rate = now.rate;
-    this.#uncertainty = now.uncertainty;
     this.#around.set([before.ofDay, now.ofDay, after.ofDay]);
     return 0.5 * now.uncertainty + jump * jump;
   }
@@ -106,6 +105,6 @@ export class Week {
     for (const array of [this.rates, this.visits, this.#shape, this.#around]) carrier.array(array);
     this.#hoursLearnt = carrier.number(this.#hoursLearnt);
     this.#rate = carrier.number(this.#rate);
-    this.#uncertainty = carrier.number(this.#uncertainty);
+    this.#fit.misfit = carrier.number(this.#fit.misfit);
   }
 }

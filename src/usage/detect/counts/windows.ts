@@ -1,10 +1,10 @@
 import type { Noise } from './noise.ts';
 import type { Recent } from './recent.ts';
-import { quickBound, surprise } from './tail.ts';
+import { mayExceed, surprise } from './tail.ts';
 
 const WINDOW_MINUTES = [1, 2, 3, 5, 10, 15] as const;
-/** Squared z below which a window is of no interest: no tail is computed. */
-const QUIET = 9;
+/** z below which a window is of no interest: no tail is computed. */
+const QUIET = 3;
 
 /** Lengths of the windows in points, ascending: of one to fifteen minutes, or of one point where those are longer. */
 export function windowPoints(intervalSeconds: number): readonly number[] {
@@ -33,27 +33,22 @@ export interface Outlook {
  * window never moves what is expected of it.
  */
 export function scan(recent: Recent, windows: readonly number[], noise: Noise, found: Finding): void {
-  const { counts, rates, factors, variances, length, size } = recent;
+  const { counts, rates, seen, factors, variances, head, length, size } = recent;
+  const [lastCount, lastRate] = [counts[head] ?? 0, rates[head] ?? 0];
   found.z = 0;
-  let [at, taken, count, rate, seen, least] = [recent.head, 0, 0, 0, 0, QUIET];
-  for (const points of windows) {
+  for (let window = 0; window < windows.length; window += 1) {
+    const points = windows[window] ?? 1;
     if (points > length) return;
-    for (; taken < points; taken += 1) {
-      if (taken > 0) at = at === 0 ? size - 1 : at - 1;
-      const base = rates[at] ?? 0;
-      if (base === 0) continue;
-      count += counts[at] ?? 0;
-      rate += base;
-      seen += 1;
-    }
-    const mean = rate * (factors[at] ?? 0);
-    if (count <= mean) continue;
-    const dispersion = noise.dispersion / seen;
-    const uncertainty = (variances[at] ?? 0) + growth(noise, points);
-    if (quickBound(count, mean, dispersion, uncertainty) < least) continue;
+    const before = head < points ? head - points + size : head - points;
+    const start = before + 1 === size ? 0 : before + 1;
+    const count = lastCount - (counts[before] ?? 0);
+    const mean = (lastRate - (rates[before] ?? 0)) * (factors[start] ?? 0);
+    if (count <= mean || mean <= 0) continue;
+    const dispersion = noise.dispersion / ((seen[head] ?? 0) - (seen[before] ?? 0));
+    const uncertainty = (variances[start] ?? 0) + growth(noise, points);
+    if (!mayExceed(Math.max(QUIET, found.z), count, mean, dispersion, uncertainty)) continue;
     const z = surprise(count, mean, dispersion, uncertainty);
-    if (z * z <= least) continue;
-    least = z * z;
+    if (z <= Math.max(QUIET, found.z)) continue;
     found.z = z;
     found.points = points;
   }
@@ -61,18 +56,12 @@ export function scan(recent: Recent, windows: readonly number[], noise: Noise, f
 
 /** One window, for people to read. */
 export function outlook(recent: Recent, points: number, noise: Noise): Outlook {
-  let [count, rate, seen] = [0, 0, 0];
+  const { counts, rates, seen, factors, variances, head, size } = recent;
   const start = recent.start(points);
-  for (let point = 0; point < points; point += 1) {
-    const at = (start + point) % recent.size;
-    const base = recent.rates[at] ?? 0;
-    if (base === 0) continue;
-    count += recent.counts[at] ?? 0;
-    rate += base;
-    seen += 1;
-  }
-  const uncertainty = (recent.variances[start] ?? 0) + growth(noise, points);
-  return { count, mean: rate * (recent.factors[start] ?? 0), dispersion: noise.dispersion / Math.max(1, seen), uncertainty };
+  const before = start === 0 ? size - 1 : start - 1;
+  const within = (sums: Float64Array) => (sums[head] ?? 0) - (sums[before] ?? 0);
+  const dispersion = noise.dispersion / Math.max(1, within(seen));
+  return { count: within(counts), mean: within(rates) * (factors[start] ?? 0), dispersion, uncertainty: (variances[start] ?? 0) + growth(noise, points) };
 }
 
 /** Variance that drift within a window adds to the mean of its points: a third of what it adds by the end. */
