@@ -1,8 +1,10 @@
+type Numbers = Float64Array | Float32Array | Uint16Array | Uint8Array;
+
 /** One description of a state for both ways: every part carries its numbers through a `Carrier`, which writes or reads them. */
 export interface Carrier {
   number(value: number): number;
   /** The elements stay in the array that is given. */
-  array(values: Float64Array | Float32Array | Uint8Array): void;
+  array(values: Numbers): void;
 }
 
 /** Grows as needed; little-endian, no padding. */
@@ -14,7 +16,7 @@ export class Writer implements Carrier {
     return value;
   }
 
-  array(values: Float64Array | Float32Array | Uint8Array): void {
+  array(values: Numbers): void {
     this.#bytes.push(...new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
 
@@ -38,7 +40,7 @@ export class Reader implements Carrier {
     return one[0] ?? 0;
   }
 
-  array(values: Float64Array | Float32Array | Uint8Array): void {
+  array(values: Numbers): void {
     const end = this.#at + values.byteLength;
     if (end > this.#bytes.length) throw new RangeError('a detector state that ends early');
     new Uint8Array(values.buffer, values.byteOffset, values.byteLength).set(this.#bytes.subarray(this.#at, end));

@@ -26,7 +26,7 @@ const SETTLING_POINTS = 10;
 const ANYWHERE = 2;
 const OPEN_STEP = 0.2;
 /** −log10 of the probability counts so much less for looking at six windows at once; measured, see `threshold.ts`. */
-const WINDOWS_LOOKED_AT = Number(process.env['WL'] ?? 0);
+const WINDOWS_LOOKED_AT = 0.8;
 const NEVER = -1;
 
 export interface DetectorSettings {

@@ -26,8 +26,8 @@ export class Noise {
   #dispersionWeight = DISPERSION.weight;
   #unit = 0;
   readonly #covariance = Float64Array.of(0, 0, 0, 0);
-  readonly #ratios = new Float64Array(LAG);
-  readonly #weights = new Float64Array(LAG);
+  readonly #ratios = new Float32Array(LAG);
+  readonly #weights = new Float32Array(LAG);
   #at = 0;
 
   constructor(blockPoints: number) {

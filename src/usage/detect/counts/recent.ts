@@ -9,7 +9,7 @@ export class Recent {
   /** Sums up to and with each point. */
   readonly counts: Float64Array;
   readonly rates: Float64Array;
-  readonly seen: Float64Array;
+  readonly seen: Float32Array;
   /** Of the level before each point: e^log, and the variance of the log. */
   readonly factors: Float32Array;
   readonly variances: Float32Array;
@@ -22,7 +22,7 @@ export class Recent {
     this.size = longest + 1;
     this.counts = new Float64Array(this.size);
     this.rates = new Float64Array(this.size);
-    this.seen = new Float64Array(this.size);
+    this.seen = new Float32Array(this.size);
     this.factors = new Float32Array(this.size);
     this.variances = new Float32Array(this.size);
   }

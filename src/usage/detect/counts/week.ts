@@ -15,13 +15,15 @@ const STEEP = 0.7;
 const MOST_TAUGHT = 3;
 /** Of a jump between hours: standard deviation, as a share, of where within the hour it comes. */
 const JUMP_UNSURE = 0.15;
+/** A share of 1 as it is kept: up to four fit, and the unit is finer than any step that matters. */
+const SHARE = 16_000;
 
 /** The baseline: what a point's count should be at this time of the week, learnt an hour at a time. */
 export class Week {
   readonly rates = new Float32Array(WEEK_HOURS);
   readonly visits = new Uint8Array(WEEK_HOURS);
-  /** Of each quarter of an hour of the day: its mean, as a share of its hour's. */
-  readonly #shape = new Float32Array(HOURS * QUARTERS).fill(1);
+  /** Of each quarter of an hour of the day: its mean, as a share of its hour's, in units of 1 / SHARE. */
+  readonly #shape = new Uint16Array(HOURS * QUARTERS).fill(SHARE);
   readonly #fit = new WeekFit();
   readonly #pointsAnHour: number;
   #hoursLearnt = 0;
@@ -56,9 +58,9 @@ export class Week {
     const expected = Math.max(mean, this.#rate, LEAST_RATE);
     for (let quarter = 0; quarter < QUARTERS; quarter += 1) {
       const at = (cell % HOURS) * QUARTERS + quarter;
-      const share = this.#shape[at] ?? 1;
+      const share = (this.#shape[at] ?? SHARE) / SHARE;
       const off = (quarters[quarter] ?? Number.NaN) - share * mean;
-      if (!Number.isNaN(off)) this.#shape[at] = share + Math.max(-1, Math.min(1, off / expected)) / days;
+      if (!Number.isNaN(off)) this.#shape[at] = Math.round(SHARE * Math.min(QUARTERS, Math.max(0, share + clampedUnit(off / expected) / days)));
     }
   }
 
@@ -91,7 +93,7 @@ export class Week {
     const days = Math.min(MEMORY_DAYS, this.#hoursLearnt / HOURS);
     const error = (0.1 * noise.variance + (noise.dispersion + 1 / this.#rate) / points) / Math.max(days, 0.01);
     const weight = points < 1 ? 0 : QUARTER_SPREAD / (QUARTER_SPREAD + error);
-    const share = line + weight * ((this.#shape[(cell % HOURS) * QUARTERS + quarter] ?? 1) - line);
+    const share = line + weight * ((this.#shape[(cell % HOURS) * QUARTERS + quarter] ?? SHARE) / SHARE - line);
     return Math.max(LEAST_RATE, this.#rate * Math.max(0.05, share));
   }
 
@@ -107,4 +109,8 @@ export class Week {
     this.#rate = carrier.number(this.#rate);
     this.#fit.misfit = carrier.number(this.#fit.misfit);
   }
+}
+
+function clampedUnit(value: number): number {
+  return Math.max(-1, Math.min(1, value));
 }

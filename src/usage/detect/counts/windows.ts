@@ -59,7 +59,7 @@ export function outlook(recent: Recent, points: number, noise: Noise): Outlook {
   const { counts, rates, seen, factors, variances, head, size } = recent;
   const start = recent.start(points);
   const before = start === 0 ? size - 1 : start - 1;
-  const within = (sums: Float64Array) => (sums[head] ?? 0) - (sums[before] ?? 0);
+  const within = (sums: Float64Array | Float32Array) => (sums[head] ?? 0) - (sums[before] ?? 0);
   const dispersion = noise.dispersion / Math.max(1, within(seen));
   return { count: within(counts), mean: within(rates) * (factors[start] ?? 0), dispersion, uncertainty: (variances[start] ?? 0) + growth(noise, points) };
 }
