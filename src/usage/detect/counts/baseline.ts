@@ -50,12 +50,11 @@ export class Baseline {
 
   #turn(before: number, cell: number): void {
     const hour = this.#tally.close();
-    if (hour !== null) {
-      this.week.learnHour(before, hour.mean, hour.quarters, Math.exp(this.#level.log));
-      this.#rebase(this.week.refit(this.#noise, before));
-      this.#watchLevel();
-    }
+    if (hour !== null) this.week.learnHour(before, hour.mean, hour.quarters, Math.exp(this.#level.log));
     if (this.week.hoursLearnt === 0) return;
+    // Also after an hour that taught nothing: the fit is no part of a saved state, so it may not be older than this turn.
+    this.#rebase(this.week.refit(this.#noise, before));
+    if (hour !== null) this.#watchLevel();
     const blur = this.week.turn(cell, this.#noise);
     this.#level.variance += blur;
     this.#recent.blur(blur);
