@@ -1,7 +1,5 @@
 /** What a replay shows: each series as a line of bars with marks under its incidents, and the incidents. */
-import { cellsOf } from '../usage/replay/cells.ts';
-import type { Recording } from '../usage/replay/recording.ts';
-import type { Incident, Replayed } from '../usage/replay/run.ts';
+import { cellsOf, type Incident, type Recording, type Replayed } from '../app/replay.ts';
 import { bars } from './bars.ts';
 import { clean } from './clean.ts';
 import type { Terminal } from './terminal.ts';

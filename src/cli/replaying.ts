@@ -3,11 +3,8 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
+import { replayLines, svgOf, type Recording, type Replayed, type ReplayOptions } from '../app/replay.ts';
 import { KeyturnError } from '../core/errors.ts';
-import { watchFor } from '../usage/replay/detectors.ts';
-import { readRecording, type Recording } from '../usage/replay/recording.ts';
-import { replay, type Replayed } from '../usage/replay/run.ts';
-import { svgOf } from '../usage/replay/svg.ts';
 import type { Cli, Given } from './command.ts';
 import { durationOf } from './given.ts';
 import { printReplay } from './replay-view.ts';
@@ -23,11 +20,7 @@ export async function replayFile(cli: Cli, file: string, given: Given): Promise<
   const intervalMs = durationOf(given, 'interval') ?? DEFAULT_INTERVAL_MS;
   if (intervalMs < LEAST_INTERVAL_MS || intervalMs > MOST_INTERVAL_MS) throw new KeyturnError('USAGE', '--interval is from a minute to an hour.', { todo: 'For example --interval 5m.' });
   const budget = budgetOf(given);
-  const recording = await read(file, { kind, intervalMs });
-  const replayed = recording.series.map((series) => {
-    const { watch, threshold } = watchFor(kind, { intervalMs, length: series.values.length, budget });
-    return replay(series, watch, threshold);
-  });
+  const { recording, replayed } = await readAndReplay(file, { kind, intervalMs, budget });
   const svg = given.text('svg');
   if (svg !== undefined) await writeFile(svg, svgOf(replayed));
   if (cli.json) cli.out.json(jsonOf(recording, replayed));
@@ -49,12 +42,12 @@ function budgetOf(given: Given): number {
   throw new KeyturnError('USAGE', '--budget takes a number of false incidents a key and week, above 0 and at most 10.', { todo: 'For example --budget 0.01: one in two years a key.' });
 }
 
-async function read(file: string, options: { readonly kind: 'counts' | 'metric'; readonly intervalMs: number }): Promise<Recording> {
+async function readAndReplay(file: string, options: ReplayOptions): ReturnType<typeof replayLines> {
   const raw = file === '-' ? process.stdin : createReadStream(file);
   const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   const failed = Promise.withResolvers<never>();
   for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${error.code ?? error.message}.`, { todo: 'Name a file that this user may read.' })));
-  return await Promise.race([readRecording(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
+  return await Promise.race([replayLines(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
 }
 
 async function* bounded(lines: AsyncIterable<string>): AsyncIterable<string> {
@@ -62,7 +55,6 @@ async function* bounded(lines: AsyncIterable<string>): AsyncIterable<string> {
 }
 
 function jsonOf({ malformed, example }: Recording, replayed: readonly Replayed[]): unknown {
-  const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     malformed, example,
     series: replayed.map(({ series, incidents }) => ({
@@ -71,3 +63,5 @@ function jsonOf({ malformed, example }: Recording, replayed: readonly Replayed[]
     })),
   };
 }
+
+const iso = (ms: number): string => new Date(ms).toISOString();

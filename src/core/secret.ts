@@ -45,8 +45,11 @@ export class Secret {
 
 /** Whether two texts are the same, in a time that tells nothing of either, not even its length. */
 export function sameText(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  return timingSafeEqual(digestOf(a), digestOf(b));
+}
+
+function digestOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }
 
 /** Replaces every registered secret value in `text` with `[secret]`. */

@@ -19,7 +19,7 @@ import { sealMethods } from './seal.ts';
 import { LEDGER_METHODS, fenced, requireKnownSchema } from './schema-fence.ts';
 import type { Db } from './sql.ts';
 import { NOW } from './sql.ts';
-import { USAGE_METHODS, usageMethods } from './usage/index.ts';
+import { USAGE_METHODS, usageMethods } from './usage.ts';
 import { watchMethods } from './watches.ts';
 
 export interface LedgerParts {

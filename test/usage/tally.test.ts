@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Distinct } from '../../src/core/distinct.ts';
 import { MAX_ADDRESS, MAX_AGENT, type UsageEvent } from '../../src/core/usage.ts';
@@ -9,6 +9,14 @@ const LIMITS = { now: NOW, oldestMs: 86_400_000 };
 const IDS = new Map([['key_1', 'K1'], ['key_2', 'K2']]);
 const KEYS = ({ clue }: UsageEvent): string | undefined => IDS.get(clue);
 const event = (secondsAgo: number, more: Partial<UsageEvent> = {}): UsageEvent => ({ at: new Date(NOW.getTime() - secondsAgo * 1_000), clue: 'key_1', outcome: 'ok', requests: 1, address: '10.0.0.1', agent: 'app/1', ...more });
+
+const sums = (parts: readonly (readonly UsageEvent[])[]): Record<string, number> => {
+  const total: Record<string, number> = {};
+  for (const { keyId, at, requests, failed, denied } of parts.flatMap((part) => tally(part, KEYS, LIMITS).increments)) {
+    for (const [what, n] of Object.entries({ requests, failed, denied })) total[`${keyId} ${at.toISOString()} ${what}`] = (total[`${keyId} ${at.toISOString()} ${what}`] ?? 0) + n;
+  }
+  return total;
+};
 
 describe('a batch of usage, counted', () => {
   it('goes to its key and minute, with what failed and what was denied apart', () => {
@@ -45,13 +53,6 @@ describe('a batch of usage, counted', () => {
     const events = fc.array(fc.record({ secondsAgo: fc.integer({ min: 0, max: 300 }), clue: fc.constantFrom('key_1', 'key_2'), requests: fc.integer({ min: 1, max: 9 }), outcome: fc.constantFrom('ok', 'failed', 'denied') }), { maxLength: 40 });
     fc.assert(fc.property(events, fc.nat(40), (all, cut) => {
       const made = all.map(({ secondsAgo, ...more }) => event(secondsAgo, more as Partial<UsageEvent>));
-      const sums = (parts: readonly (readonly UsageEvent[])[]): Record<string, number> => {
-        const total: Record<string, number> = {};
-        for (const { keyId, at, requests, failed, denied } of parts.flatMap((part) => tally(part, KEYS, LIMITS).increments)) {
-          for (const [what, n] of Object.entries({ requests, failed, denied })) total[`${keyId} ${at.toISOString()} ${what}`] = (total[`${keyId} ${at.toISOString()} ${what}`] ?? 0) + n;
-        }
-        return total;
-      };
       expect(sums([made.slice(0, cut), made.slice(cut)])).toEqual(sums([made]));
     }));
   });

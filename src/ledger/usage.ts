@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
-import { days } from '../../core/duration.ts';
-import { scrub } from '../../core/secret.ts';
-import type { UsageLedger } from '../../ports/usage-ledger.ts';
-import type { Batch } from '../batch.ts';
-import type { Methods } from '../schema-fence.ts';
-import { nowPlus, NOW, type Db } from '../sql.ts';
-import { readMethods } from './read.ts';
-import { record } from './record.ts';
+import { days } from '../core/duration.ts';
+import { scrub } from '../core/secret.ts';
+import type { UsageLedger } from '../ports/usage-ledger.ts';
+import type { Batch } from './batch.ts';
+import type { Methods } from './schema-fence.ts';
+import { nowPlus, NOW, type Db } from './sql.ts';
+import { readMethods } from './usage-read.ts';
+import { record } from './usage-record.ts';
 
 /** Longer than any client retries. */
 const BATCH_IDS_MS = days(7);

@@ -1,9 +1,9 @@
 /** Reading usage back. */
 import { sql } from 'kysely';
-import { Distinct } from '../../core/distinct.ts';
-import type { SourceState, UsageLedger } from '../../ports/usage-ledger.ts';
-import { json, type Db } from '../sql.ts';
-import type { Row } from '../rows.ts';
+import { Distinct } from '../core/distinct.ts';
+import type { SourceState, UsageLedger } from '../ports/usage-ledger.ts';
+import { json, type Db } from './sql.ts';
+import type { Row } from './rows.ts';
 
 const MOST_CLUES = 10_000;
 const MOST_BUCKETS = 100_000;

@@ -1,8 +1,8 @@
 /** Writing a batch of usage: counts, callers and the source's cursor in one transaction. */
-import { scrub } from '../../core/secret.ts';
-import { CALLERS_BY_REQUESTS, CALLERS_BY_TIME, type RecordOutcome, type UsageRecord } from '../../ports/usage-ledger.ts';
-import { because, Refused, type Batch } from '../batch.ts';
-import { AT_NOW, fragment, statement, type Fragment, type Statement } from '../statement.ts';
+import { scrub } from '../core/secret.ts';
+import { CALLERS_BY_REQUESTS, CALLERS_BY_TIME, type RecordOutcome, type UsageRecord } from '../ports/usage-ledger.ts';
+import { because, Refused, type Batch } from './batch.ts';
+import { AT_NOW, fragment, statement, type Fragment, type Statement } from './statement.ts';
 
 /** One transaction. Two writers of one source wait for each other at the source's row, so that they never deadlock further down. */
 export async function record(batch: Batch, usage: UsageRecord): Promise<RecordOutcome> {
