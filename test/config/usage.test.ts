@@ -26,8 +26,9 @@ test('usage sources are opened by their definitions; pushes are apart', () => {
   ]);
 });
 
+const wrong = (part: string, by: string): string => problems(USAGE.replace(part, () => by)).join('\n');
+
 test('what no usage source can be is said', () => {
-  const wrong = (part: string, by: string): string => problems(USAGE.replace(part, () => by)).join('\n');
   expect(wrong('issuer: hm }\n    edge', 'issuer: hx }\n    edge')).toContain('no issuer "hx" is declared');
   expect(wrong('bearer: "${env:PROM}"', 'user: x')).toContain('without password');
   expect(wrong('field: key }', 'field: key }, pattern: "x"')).toContain('lacks a group');

@@ -51,6 +51,8 @@ function harness(format: AccessLogOptions['format']): () => Promise<UsageSourceH
 
 for (const format of ['json', 'nginx', 'envoy'] as const) runUsageSourceContract(`access log (${format})`, harness(format));
 
+const upTo = (last: number, first = 1): readonly string[] => Array.from({ length: last - first + 1 }, (_, n) => `k${first + n}`);
+
 describe('an access log', () => {
   let root: string;
   let path: string;
@@ -82,7 +84,6 @@ describe('an access log', () => {
     }
     return told;
   };
-  const upTo = (last: number, first = 1): readonly string[] => Array.from({ length: last - first + 1 }, (_, n) => `k${first + n}`);
   beforeEach(() => {
     cursor = null;
   });
@@ -255,7 +256,6 @@ describe('an access log', () => {
 
   describe('formats', () => {
     const one = async (text: string, more: Partial<AccessLogOptions>): Promise<readonly unknown[]> => {
-      cursor = null;
       await writeFile(path, `${text}\n`);
       const { events, malformed } = await source(more).read({ cursor: null, now: new Date('2026-10-10T14:00:00Z'), since: new Date('2026-10-10T13:00:00Z') }, never);
       return [...events.map(({ clue, outcome, address, agent }) => [clue, outcome, address, agent]), ...(malformed > 0 ? ['malformed'] : [])];

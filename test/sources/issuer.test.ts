@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KeyturnError } from '../../src/core/errors.ts';
+import type { KeyturnError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createHyperMemoryIssuer, type HyperMemoryOptions } from '../../src/issuers/hypermemory/index.ts';
+import type { Issuer } from '../../src/ports/issuer.ts';
 import type { UsageBatch, UsageSource } from '../../src/ports/usage-source.ts';
 import type { FaultRule } from '../../src/sandbox/faults/schema.ts';
 import type { NewEvent } from '../../src/sandbox/tables/events.ts';
@@ -60,13 +61,14 @@ runUsageSourceContract('issuer (hypermemory’s audit log)', harness);
 const never = new AbortController().signal;
 const MINUTE = 60_000;
 
+const read = (source: UsageSource, cursor: unknown = null, now = new Date()): Promise<UsageBatch> => source.read({ cursor, now, since: new Date(now.getTime() - 30 * MINUTE) }, never);
+
 describe('the audit log as a usage source', () => {
   let sandbox: SandboxWithPen;
   beforeEach(async () => {
     sandbox = await sandboxWithPen();
   });
   afterEach(() => sandbox.close());
-  const read = (source: UsageSource, cursor: unknown = null, now = new Date()): Promise<UsageBatch> => source.read({ cursor, now, since: new Date(now.getTime() - 30 * MINUTE) }, never);
   const source = (more: Partial<HyperMemoryOptions> = {}): UsageSource => createIssuerSource({ name: 'audit', issuer: issuerOn(sandbox.url, sandbox.adminKey, { timeoutMs: 10_000, ...more }) });
 
   it('leaves out what Keyturn does itself, and what is no use; a foreign caller that says it is Keyturn is seen', async () => {
@@ -133,18 +135,19 @@ describe('the audit log as a usage source', () => {
   });
 });
 
+const event = (id: string, at: string, more: object = {}): object => ({ id, type: 'request.succeeded', key_id: `k${id}`, at, ...more });
+const on = async (answer: (url: URL, nth: number) => Reply, work: (source: UsageSource) => Promise<void>, more: Partial<HyperMemoryOptions> = {}): Promise<void> => {
+  const service = await scripted((seen, nth) => answer(new URL(seen.url, 'http://x'), nth));
+  try {
+    await work(createIssuerSource({ name: 'audit', issuer: service.issuer(more) }));
+  } finally {
+    await service.close();
+  }
+};
+
 describe('an audit log that behaves oddly', () => {
   const now = new Date('2026-05-01T12:00:00Z');
   const request = { cursor: null as unknown, now, since: new Date('2026-05-01T11:00:00Z') };
-  const event = (id: string, at: string, more: object = {}): object => ({ id, type: 'request.succeeded', key_id: `k${id}`, at, ...more });
-  const on = async (answer: (url: URL, nth: number) => Reply, work: (source: UsageSource) => Promise<void>, more: Partial<HyperMemoryOptions> = {}): Promise<void> => {
-    const service = await scripted((seen, nth) => answer(new URL(seen.url, 'http://x'), nth));
-    try {
-      await work(createIssuerSource({ name: 'audit', issuer: service.issuer(more) }));
-    } finally {
-      await service.close();
-    }
-  };
   const page = (events: readonly object[], next: string | null = null): Reply => ({ status: 200, body: { events, next_cursor: next }, headers: { date: now.toUTCString() } });
 
   it('tells an event that is listed twice once, within a page, over pages and over passes', async () => {
@@ -233,7 +236,8 @@ describe('an audit log that behaves oddly', () => {
   });
 
   it('needs an issuer that tells', () => {
-    const { usage: _usage, ...silent } = issuerOn('http://127.0.0.1:9', 'hm_live_x12345');
+    const issuer = issuerOn('http://127.0.0.1:9', 'hm_live_x12345');
+    const silent = Object.fromEntries(Object.entries(issuer).filter(([name]) => name !== 'usage')) as unknown as Issuer;
     expect(() => createIssuerSource({ name: 'audit', issuer: silent })).toThrow(/does not tell/);
   });
 });

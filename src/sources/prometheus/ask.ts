@@ -82,8 +82,9 @@ function seriesOf(options: PrometheusOptions, url: URL, body: unknown): readonly
   throw refused(options, url, 'answers something that is not Prometheus’s API', 'Check the url of this source, and whether a proxy answers in its place.');
 }
 
+const plain = async (value: string | (() => Promise<Secret>)): Promise<string> => (typeof value === 'string' ? value : (await value()).reveal());
+
 async function headersOf({ bearer, user, password, headers }: PrometheusOptions): Promise<Record<string, string>> {
-  const plain = async (value: string | (() => Promise<Secret>)): Promise<string> => (typeof value === 'string' ? value : (await value()).reveal());
   const own = await Promise.all(Object.entries(headers ?? {}).map(async ([name, value]) => [name, await plain(value)] as const)).catch(unresolved);
   const token = bearer === undefined ? undefined : await plain(bearer).catch(unresolved);
   const login = password === undefined ? undefined : `${user ?? ''}:${await plain(password).catch(unresolved)}`;
