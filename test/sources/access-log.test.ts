@@ -254,12 +254,13 @@ describe('an access log', () => {
     expect(await source({ path: join(root, '*.nothing') }).probe(never)).toEqual([`No file matches ${join(root, '*.nothing')}.`]);
   });
 
+  const one = async (text: string, more: Partial<AccessLogOptions>): Promise<readonly unknown[]> => {
+    await writeFile(path, `${text}\n`);
+    const { events, malformed } = await source(more).read({ cursor: null, now: new Date('2026-10-10T14:00:00Z'), since: new Date('2026-10-10T13:00:00Z') }, never);
+    return [...events.map(({ clue, outcome, address, agent }) => [clue, outcome, address, agent]), ...(malformed > 0 ? ['malformed'] : [])];
+  };
+
   describe('formats', () => {
-    const one = async (text: string, more: Partial<AccessLogOptions>): Promise<readonly unknown[]> => {
-      await writeFile(path, `${text}\n`);
-      const { events, malformed } = await source(more).read({ cursor: null, now: new Date('2026-10-10T14:00:00Z'), since: new Date('2026-10-10T13:00:00Z') }, never);
-      return [...events.map(({ clue, outcome, address, agent }) => [clue, outcome, address, agent]), ...(malformed > 0 ? ['malformed'] : [])];
-    };
     const nginx = { format: 'nginx', key: { by: 'id', field: 'key' } } as const;
     const envoy = { format: 'envoy', key: { by: 'id', field: 'key' } } as const;
     const start = '192.0.2.1 - ops [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1"';
