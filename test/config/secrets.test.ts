@@ -39,6 +39,9 @@ describe('secret fields', () => {
       'redis.password',
       'redis.url',
       'security.rootKey',
+      'usage.sources.*.bearer',
+      'usage.sources.*.password',
+      'usage.sources.*.token',
     ]);
   });
 

@@ -255,7 +255,6 @@ describe('an access log', () => {
   });
 
   const one = async (text: string, more: Partial<AccessLogOptions>): Promise<readonly unknown[]> => {
-    cursor = null;
     await writeFile(path, `${text}\n`);
     const { events, malformed } = await source(more).read({ cursor: null, now: new Date('2026-10-10T14:00:00Z'), since: new Date('2026-10-10T13:00:00Z') }, never);
     return [...events.map(({ clue, outcome, address, agent }) => [clue, outcome, address, agent]), ...(malformed > 0 ? ['malformed'] : [])];

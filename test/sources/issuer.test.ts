@@ -62,16 +62,6 @@ const never = new AbortController().signal;
 const MINUTE = 60_000;
 
 const read = (source: UsageSource, cursor: unknown = null, now = new Date()): Promise<UsageBatch> => source.read({ cursor, now, since: new Date(now.getTime() - 30 * MINUTE) }, never);
-const event = (id: string, at: string, more: object = {}): object => ({ id, type: 'request.succeeded', key_id: `k${id}`, at, ...more });
-
-const on = async (answer: (url: URL, nth: number) => Reply, work: (source: UsageSource) => Promise<void>, more: Partial<HyperMemoryOptions> = {}): Promise<void> => {
-  const service = await scripted((seen, nth) => answer(new URL(seen.url, 'http://x'), nth));
-  try {
-    await work(createIssuerSource({ name: 'audit', issuer: service.issuer(more) }));
-  } finally {
-    await service.close();
-  }
-};
 
 describe('the audit log as a usage source', () => {
   let sandbox: SandboxWithPen;
@@ -144,6 +134,16 @@ describe('the audit log as a usage source', () => {
     expect(now.getTime() - (seenUntil?.getTime() ?? 0)).toBeLessThan(125_000);
   });
 });
+
+const event = (id: string, at: string, more: object = {}): object => ({ id, type: 'request.succeeded', key_id: `k${id}`, at, ...more });
+const on = async (answer: (url: URL, nth: number) => Reply, work: (source: UsageSource) => Promise<void>, more: Partial<HyperMemoryOptions> = {}): Promise<void> => {
+  const service = await scripted((seen, nth) => answer(new URL(seen.url, 'http://x'), nth));
+  try {
+    await work(createIssuerSource({ name: 'audit', issuer: service.issuer(more) }));
+  } finally {
+    await service.close();
+  }
+};
 
 describe('an audit log that behaves oddly', () => {
   const now = new Date('2026-05-01T12:00:00Z');
@@ -236,7 +236,8 @@ describe('an audit log that behaves oddly', () => {
   });
 
   it('needs an issuer that tells', () => {
-    const silent = Object.fromEntries(Object.entries(issuerOn('http://127.0.0.1:9', 'hm_live_x12345')).filter(([name]) => name !== 'usage')) as unknown as Issuer;
+    const issuer = issuerOn('http://127.0.0.1:9', 'hm_live_x12345');
+    const silent = Object.fromEntries(Object.entries(issuer).filter(([name]) => name !== 'usage')) as unknown as Issuer;
     expect(() => createIssuerSource({ name: 'audit', issuer: silent })).toThrow(/does not tell/);
   });
 });

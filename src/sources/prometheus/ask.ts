@@ -82,9 +82,7 @@ function seriesOf(options: PrometheusOptions, url: URL, body: unknown): readonly
   throw refused(options, url, 'answers something that is not Prometheus’s API', 'Check the url of this source, and whether a proxy answers in its place.');
 }
 
-async function plain(value: string | (() => Promise<Secret>)): Promise<string> {
-  return typeof value === 'string' ? value : (await value()).reveal();
-}
+const plain = async (value: string | (() => Promise<Secret>)): Promise<string> => (typeof value === 'string' ? value : (await value()).reveal());
 
 async function headersOf({ bearer, user, password, headers }: PrometheusOptions): Promise<Record<string, string>> {
   const own = await Promise.all(Object.entries(headers ?? {}).map(async ([name, value]) => [name, await plain(value)] as const)).catch(unresolved);
