@@ -48,6 +48,11 @@ export class Baseline {
     this.#tally.add(this.#quarter % QUARTERS, count);
   }
 
+  /** A count that stands out, as far as it may teach: `expected` is what it was to be. */
+  learnClamped(count: number, expected: number): void {
+    this.learn(Math.min(count, this.week.mostTaught * expected));
+  }
+
   #turn(before: number, cell: number): void {
     const hour = this.#tally.close();
     if (hour !== null) this.week.learnHour(before, hour.mean, hour.quarters, Math.exp(this.#level.log));

@@ -88,7 +88,7 @@ export class Detector {
     if (this.#settling > 0 || this.#changeUntil !== NEVER) if (this.#isOpen()) return this.#settle(count, expected);
     scan(this.#recent, this.#windows, noise, this.#found);
     if (this.#points < this.#warmUpPoints) this.#found.z = 0;
-    if (this.#found.z > GATE_Z) this.#hold();
+    if (this.#found.z > GATE_Z) this.#hold(count);
     else this.#learn(count, expected);
     return this.#found.z === 0 ? 0 : Math.max(0, normalTail(this.#found.z) - WINDOWS_LOOKED_AT);
   }
@@ -108,12 +108,13 @@ export class Detector {
   }
 
   /** Back to what was known before the window that stands out; a level that stands out for hours is let in. */
-  #hold(): void {
+  #hold(count: number): void {
     const { points } = this.#found;
     const start = this.#recent.start(points);
     this.#level.log = Math.log(this.#recent.factors[start] ?? 1);
     this.#level.variance = this.#recent.variances[start] ?? ANYWHERE;
     if (points > 1) this.#level.driftFor(points - 1, this.#noise);
+    this.#baseline.learnClamped(count, this.#baseline.rate * Math.exp(this.#level.log));
     this.#block.close();
     this.#held += 1;
     if (this.#held < this.#acceptPoints) return;

@@ -11,8 +11,11 @@ const MEMORY_DAYS = 28;
 const QUARTER_SPREAD = 0.01;
 /** Where hours differ by more (a logarithm), the change is a step, of which no quarter is in the middle. */
 const STEEP = 0.7;
-/** An hour teaches its cell no more than this many times what the cell and the level had expected. */
-const MOST_TAUGHT = 3;
+/**
+ * A point or an hour teaches no more than this many times what the cell and the level had expected: so an attack moves little,
+ * while what comes back at the same time every week is learnt all the same. In the first week little is expected with reason.
+ */
+const MOST_TAUGHT = { firstWeek: 10, later: 3 };
 /** Of a jump between hours: standard deviation, as a share, of where within the hour it comes. */
 const JUMP_UNSURE = 0.15;
 /** A share of 1 as it is kept: up to four fit, and the unit is finer than any step that matters. */
@@ -40,6 +43,10 @@ export class Week {
     this.#rate = Math.max(LEAST_RATE, rate);
   }
 
+  get mostTaught(): number {
+    return this.#hoursLearnt < WEEK_HOURS ? MOST_TAUGHT.firstWeek : MOST_TAUGHT.later;
+  }
+
   get hoursLearnt(): number {
     return this.#hoursLearnt;
   }
@@ -50,7 +57,7 @@ export class Week {
    */
   learnHour(cell: number, mean: number, quarters: Float64Array, level: number): void {
     const visits = Math.min(MEMORY_WEEKS, (this.visits[cell] ?? 0) + 1);
-    const taught = this.#hoursLearnt < HOURS ? mean : Math.min(mean, MOST_TAUGHT * this.#rate * Math.max(1, level));
+    const taught = this.#hoursLearnt < HOURS ? mean : Math.min(mean, this.mostTaught * this.#rate * Math.max(1, level));
     this.visits[cell] = visits;
     this.rates[cell] = (this.rates[cell] ?? 0) + (taught - (this.rates[cell] ?? 0)) / visits;
     this.#hoursLearnt += 1;
