@@ -42,7 +42,7 @@ function main(seed: number, keys: number, weeks: number, budget: number): void {
   const [detector, law, drift]: [Scored[], Scored[], Scored[]] = [[], [], []];
   for (let key = 0; key < keys; key += 1) {
     const traffic = makeTraffic(random, weeks);
-    const { knowsLaw, knowsDrift } = oracleScores(traffic);
+    const { knowsLaw, knowsDrift } = oracleScores(traffic, LEARNING_WEEKS * MINUTES_A_WEEK);
     const of = (scores: Float64Array): Scored => ({ base: traffic.law.base, scores, bursts: traffic.bursts });
     detector.push(of(detect(traffic)));
     law.push(of(knowsLaw));

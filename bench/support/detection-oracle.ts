@@ -1,6 +1,6 @@
 /**
- * What can be known of a burst at all: scores of detectors that are told the key's law. Both compare, for every start 1 to 15
- * minutes ago and every size of burst, the likelihood of the counts since with and without it, and take the greatest ratio;
+ * What can be known of a burst at all: scores of detectors that are told the key's law. Both compare, for windows of 1 to 15
+ * minutes and every size of burst, the likelihood of the counts since with and without it, and take the greatest ratio;
  * `knowsDrift` is told the drift of every minute as well. The other follows it by an exact forward filter over 41 values.
  */
 import { BURST_MINUTES, BURST_TIMES, DRIFT_MINUTES, DRIFT_STAY, rateAt, type KeyTraffic } from './key-traffic.ts';
@@ -9,8 +9,8 @@ const LEAST_BURST_RATE = 0.05;
 const VALUES = 41;
 /** Standard deviations of drift that the grid spans to each side. */
 const SPAN = 4;
-/** Only starts so many minutes ago, plus one, for the filtering one: enough, and a third of the work. */
-const STARTS = [1, 2, 3, 4, 5, 7, 10, 12, 15] as const;
+/** Lengths of the windows that the filtering one looks at: enough, and a fourth of the work. */
+const STARTS = [1, 2, 3, 5, 8, 15] as const;
 /** None, and those that come. */
 const SIZES = [1, ...BURST_TIMES] as const;
 
@@ -20,13 +20,23 @@ export interface OracleScores {
   readonly knowsLaw: Float64Array;
 }
 
-export function oracleScores(traffic: KeyTraffic): OracleScores {
-  return { knowsDrift: withDrift(traffic), knowsLaw: withLaw(traffic) };
+/** Minutes before `from` are only filtered: their scores are 0. */
+export function oracleScores(traffic: KeyTraffic, from: number): OracleScores {
+  return { knowsDrift: withDrift(traffic), knowsLaw: withLaw(traffic, Math.max(from, BURST_MINUTES)) };
 }
 
-/** Logarithm of a count's probability but for what does not depend on the mean: gamma-Poisson of this shape. */
+/** Logarithm of a gamma-Poisson count's probability, but for `−log count!`, which no hypothesis changes. */
 function likelihood(count: number, mean: number, shape: number): number {
-  return count * Math.log(mean) - (count + shape) * Math.log(mean + shape) + shape * Math.log(shape);
+  return count * Math.log(mean) - (count + shape) * Math.log(mean + shape) + shape * Math.log(shape) + logGamma(count + shape) - logGamma(shape);
+}
+
+/** Stirling's series, from 8 up; the recurrence below. Error below 1e-9. */
+function logGamma(x: number): number {
+  let below = 1;
+  let at = x;
+  for (; at < 8; at += 1) below *= at;
+  const square = at * at;
+  return (at - 0.5) * Math.log(at) - at + 0.5 * Math.log(2 * Math.PI) + (1 / 12 - (1 / 360 - 1 / (1260 * square)) / square) / at - Math.log(below);
 }
 
 /**
@@ -36,7 +46,7 @@ function likelihood(count: number, mean: number, shape: number): number {
 function burstLikelihood(count: number, usual: number, added: number, shape: number): number {
   const mean = usual + added;
   const merged = (shape * mean * mean) / (usual * usual);
-  const limit = 1e7; // beyond it, rounding would drown the difference to Poisson
+  const limit = 1e6; // beyond it, rounding would drown the difference to Poisson
   return likelihood(count, mean, Math.min(merged, limit));
 }
 
@@ -87,20 +97,23 @@ function moved(weights: Float64Array, moves: readonly Float64Array[]): Float64Ar
  * The drift is followed as if no burst had been. A minute's likelihoods are kept for every value and size, so that each start's
  * hypothesis is filtered on from what was known right before it: exactly, drift's steps within the window included.
  */
-function withLaw({ law, counts }: KeyTraffic): Float64Array {
+function withLaw({ law, counts }: KeyTraffic, judgedFrom: number): Float64Array {
   const { values, moves } = driftGrid(law.drift);
   const scores = new Float64Array(counts.length);
   const priors: Float64Array[] = [];
   const tables: (readonly Float64Array[])[] = [];
+  const usual = new Float64Array(BURST_MINUTES); // logarithms of each minute's likelihood, given those before it
   let weights = normalized(values.map((value) => Math.exp(-((value / law.drift) ** 2) / 2)));
   for (let minute = 0; minute < counts.length; minute += 1) {
     if (minute % DRIFT_MINUTES === 0) weights = moved(weights, moves);
     priors[minute % BURST_MINUTES] = weights;
     const table = minuteTable(law, counts[minute] ?? 0, rateAt(law, minute), values);
     tables[minute % BURST_MINUTES] = table;
-    scores[minute] = minute < BURST_MINUTES ? 0 : bestRatio(minute, priors, tables, moves);
     const none = table[0] ?? weights;
-    weights = normalized(weights.map((weight, value) => weight * (none[value] ?? 0)));
+    const joint = weights.map((weight, value) => weight * (none[value] ?? 0));
+    usual[minute % BURST_MINUTES] = Math.log(joint.reduce((sum, one) => sum + one, 0));
+    weights = normalized(joint);
+    if (minute >= judgedFrom) scores[minute] = bestRatio(minute, priors, tables, moves, usual);
   }
   return scores;
 }
@@ -117,12 +130,13 @@ function minuteTable(law: KeyTraffic['law'], count: number, rate: number, values
   });
 }
 
-function bestRatio(minute: number, priors: readonly Float64Array[], tables: readonly (readonly Float64Array[])[], moves: readonly Float64Array[]): number {
+function bestRatio(minute: number, priors: readonly Float64Array[], tables: readonly (readonly Float64Array[])[], moves: readonly Float64Array[], usual: Float64Array): number {
   let best = 0;
-  for (const back of STARTS) {
-    const from = minute - back + 1;
-    const [none, ...sizes] = SIZES.map((_, size) => windowLikelihood(from, minute, size, priors, tables, moves));
-    for (const one of sizes) best = Math.max(best, one - (none ?? 0));
+  for (const length of STARTS) {
+    const from = minute - length + 1;
+    let none = 0;
+    for (let at = from; at <= minute; at += 1) none += usual[at % BURST_MINUTES] ?? 0;
+    for (let size = 1; size < SIZES.length; size += 1) best = Math.max(best, windowLikelihood(from, minute, size, priors, tables, moves) - none);
   }
   return best;
 }
