@@ -120,6 +120,7 @@ describe('the typed client', () => {
     await client.status();
     await client.plan('prod-api-server');
     await client.keys({ credential: 'prod-api-server', issuer: 'hypermemory' });
+    await client.usage({ credential: 'prod-api-server', sinceMs: 3_600_000 });
     await client.rotations({ credential: 'prod-api-server', open: true, limit: 5 });
     await client.rotation(id);
     await client.audit({ credential: 'prod-api-server', limit: 7 });
@@ -144,6 +145,7 @@ describe('the typed client', () => {
       ['status', {}],
       ['plan', { credential: 'prod-api-server' }],
       ['keys', { credential: 'prod-api-server', issuer: 'hypermemory' }],
+      ['usage', { credential: 'prod-api-server', sinceMs: 3_600_000 }],
       ['rotations', { credential: 'prod-api-server', open: true, limit: 5 }],
       ['rotation', { id }],
       ['audit', { credential: 'prod-api-server', limit: 7 }],
