@@ -43,7 +43,7 @@ async function deliverOne({ ledger, channel, log }: Delivering, delivery: Delive
   try {
     const target = await channel(delivery.channel);
     if (target === null) throw new KeyturnError('CHANNEL_REFUSED', `Channel ${delivery.channel} is not configured any more.`, { todo: 'Put it back, then `keyturn deliveries retry`.' });
-    const message = { deliveryId: delivery.id, notice: delivery.notice, createdAt: delivery.createdAt, attempt: delivery.attempts, incident: null };
+    const message = { deliveryId: delivery.id, notice: delivery.notice, createdAt: delivery.createdAt, attempt: delivery.attempts, incident: delivery.incident };
     const receipt = await target.send(message, AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
     await ledger.delivered(delivery, receipt);
     log.info({ ...fields, kind: delivery.notice.kind }, 'notice delivered');

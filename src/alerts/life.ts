@@ -4,7 +4,7 @@
  * Durations go by the alert's own clock, which moves on by what has passed since the last look, but by no more than
  * `LONGEST_STEP_MS` and never back: a clock that jumps neither ends an alert nor repeats it, and downtime of the scanner is no silence of the subject.
  */
-import { isEnded, owesItsEnd, type Alert, type AlertState } from '../core/alert.ts';
+import { isEnded, owesItsEnd, withEvent, type Alert, type AlertState } from '../core/alert.ts';
 import { minutes } from '../core/duration.ts';
 import { levelOf, SEVERITY_RANK, worseOf, type Finding, type Level } from '../core/finding.ts';
 import type { Severity } from '../core/vocabulary.ts';
@@ -44,7 +44,6 @@ export interface Stepped {
 
 /** Longer than scans are apart. */
 export const LONGEST_STEP_MS = minutes(5);
-const MOST_EVENTS = 40;
 const MOST_DOUBLINGS = 10;
 
 /** One look. `now`: the ledger's time, milliseconds. */
@@ -147,10 +146,4 @@ function heard(alert: Alert, news: News, now: number): Alert {
   const over = isEnded(alert);
   const severity: Severity = worseOf(alert.worst, alert.told?.severity ?? alert.worst);
   return withEvent({ ...alert, told: { severity, at: now, age: alert.age, times: (alert.told?.times ?? 0) + 1, over } }, now, 'told', news);
-}
-
-/** Oldest first, bounded: of those in the middle the older ones go. */
-export function withEvent(alert: Alert, at: number, what: string, detail: string): Alert {
-  const events = [...alert.events, { at, what, detail }];
-  return { ...alert, events: events.length > MOST_EVENTS ? [...events.slice(0, 2), ...events.slice(events.length - MOST_EVENTS + 2)] : events };
 }

@@ -29,9 +29,12 @@ export interface Mute {
   readonly why: string;
 }
 
+/** What mutes at one instant: see `mutesAt`. */
 export interface Mutes {
+  /** Those in force, the one that ends last first. */
   readonly silences: readonly Silence[];
-  readonly maintenance: readonly Maintenance[];
+  /** Those that are open. */
+  readonly maintenance: readonly (Pick<Maintenance, 'name' | 'matchers'> & { readonly until: number })[];
   /** Those that explain others: see INHIBITIONS. */
   readonly inhibitors: readonly Alert[];
 }
@@ -53,13 +56,24 @@ export function isInhibitor(rule: string): boolean {
   return INHIBITIONS.some(({ by }) => by === rule);
 }
 
-/** The first reason why nobody is told of it; null when people are. */
-export function muteOf(matched: Matched, { silences, maintenance, inhibitors }: Mutes, now: Date): Mute | null {
-  return silencing(matched, silences, now) ?? maintaining(matched, maintenance, now) ?? inhibiting(matched, inhibitors);
+/** Looked at once for all alerts. */
+export function mutesAt(silences: readonly Silence[], maintenance: readonly Maintenance[], now: Date): Omit<Mutes, 'inhibitors'> {
+  return {
+    silences: silences.filter((silence) => isActive(silence, now)).sort((a, b) => b.endsAt.getTime() - a.endsAt.getTime()),
+    maintenance: maintenance.flatMap(({ name, window, matchers }) => {
+      const state = windowState(window, now);
+      return state.open ? [{ name, matchers, until: state.closesAt.getTime() }] : [];
+    }),
+  };
 }
 
-function silencing(matched: Matched, silences: readonly Silence[], now: Date): Mute | null {
-  const found = silences.filter((silence) => isActive(silence, now) && matches(matched, silence.matchers)).sort((a, b) => b.endsAt.getTime() - a.endsAt.getTime())[0];
+/** The first reason why nobody is told of it; null when people are. */
+export function muteOf(matched: Matched, { silences, maintenance, inhibitors }: Mutes): Mute | null {
+  return silencing(matched, silences) ?? maintaining(matched, maintenance) ?? inhibiting(matched, inhibitors);
+}
+
+function silencing(matched: Matched, silences: Mutes['silences']): Mute | null {
+  const found = silences.find((silence) => matches(matched, silence.matchers));
   return found === undefined ? null : { by: 'silence', id: found.id, until: found.endsAt.getTime(), why: `silenced by ${found.actor.who}: ${found.actor.why}` };
 }
 
@@ -67,12 +81,9 @@ export function isActive({ endsAt, endedBy }: Silence, now: Date): boolean {
   return endedBy === null && endsAt > now;
 }
 
-function maintaining(matched: Matched, windows: readonly Maintenance[], now: Date): Mute | null {
-  for (const { name, window, matchers } of windows) {
-    const state = windowState(window, now);
-    if (state.open && matches(matched, matchers)) return { by: 'maintenance', id: name, until: state.closesAt.getTime(), why: `maintenance window ${name} is open` };
-  }
-  return null;
+function maintaining(matched: Matched, windows: Mutes['maintenance']): Mute | null {
+  const found = windows.find(({ matchers }) => matches(matched, matchers));
+  return found === undefined ? null : { by: 'maintenance', id: found.name, until: found.until, why: `maintenance window ${found.name} is open` };
 }
 
 /** A pending one mutes too: if it goes away, what it muted is said then. */

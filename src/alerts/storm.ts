@@ -30,15 +30,15 @@ export function calm(channel: string): ChannelStorm {
 }
 
 /** Within a minute of each other, whichever way a clock jumped. */
-function near(a: number, b: number): boolean {
+export function isNear(a: number, b: number): boolean {
   return Math.abs(a - b) < MINUTE_MS;
 }
 
 /** While a storm lasts only what is critical gets a message of its own. `newId` is called at most once. */
 export function admit(state: ChannelStorm, newcomers: readonly Newcomer[], now: number, perMinute: number, newId: () => string): Admission {
-  const recent = state.singles.filter((at) => near(at, now));
+  const recent = state.singles.filter((at) => isNear(at, now));
   const last = state.digests.at(-1);
-  const storming = last !== undefined && near(last.lastAt, now);
+  const storming = last !== undefined && isNear(last.lastAt, now);
   const places = Math.max(0, perMinute - 1 - recent.length);
   const worstFirst = [...newcomers].sort((a, b) => SEVERITY_RANK[b.severity] - SEVERITY_RANK[a.severity]);
   const single = (storming ? worstFirst.filter(({ severity }) => severity === 'critical') : worstFirst).slice(0, places);
@@ -46,7 +46,7 @@ export function admit(state: ChannelStorm, newcomers: readonly Newcomer[], now: 
   const rest = worstFirst.filter(({ incident }) => !chosen.has(incident));
   const added = rest.filter(({ digest }) => digest === null);
   const digest = added.length === 0 ? null : grown(storming ? last : fresh(newId(), now), added, now);
-  const digests = state.digests.map((one) => (rest.some((newcomer) => newcomer.digest === one.id) ? { ...one, dirty: true } : one)).filter((one) => one.id !== digest?.id);
+  const digests = state.digests.map((one) => (newcomers.some((newcomer) => newcomer.digest === one.id) ? { ...one, dirty: true } : one)).filter((one) => one.id !== digest?.id);
   return {
     state: { ...state, singles: [...recent, ...single.map(() => now)], digests: digest === null ? digests : [...digests, digest] },
     single: chosen,

@@ -91,10 +91,10 @@ interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
 }
 
 function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): App {
-  const { ledger, usage } = opened;
+  const { ledger, usage, alerts } = opened;
   const channels = createChannels(() => holder.current());
   const context: Context = {
-    engine, ledger, usage, queue, version: VERSION, startedAt: new Date(),
+    engine, ledger, usage, alerts, queue, version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
     channel: (name) => channels.of(name),

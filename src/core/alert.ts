@@ -83,6 +83,14 @@ export function isClosed(alert: Pick<Alert, 'state' | 'told'>): boolean {
   return isEnded(alert) && !owesItsEnd(alert);
 }
 
+const MOST_EVENTS = 40;
+
+/** Bounded: of those in the middle the older ones go. */
+export function withEvent(alert: Alert, at: number, what: string, detail: string): Alert {
+  const events = [...alert.events, { at, what, detail }];
+  return { ...alert, events: events.length > MOST_EVENTS ? [...events.slice(0, 2), ...events.slice(events.length - MOST_EVENTS + 2)] : events };
+}
+
 export const MATCHED = ['rule', 'credential', 'issuer', 'owner', 'severity'] as const;
 
 /** What an alert must have: `*` in the pattern stands for anything. Several must all hold. */
