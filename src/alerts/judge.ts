@@ -4,7 +4,7 @@ import type { AlertChanges, AlertDelivery } from '../ports/alert-ledger.ts';
 import { digestNotice } from './alert-notices.ts';
 import { worstFirst } from './groups.ts';
 import { afterMessage, draftsOf, isEnd, noticeOf, type Draft } from './incidents.ts';
-import { lookAtAll, type LookSettings, type Looked, type Scan } from './look.ts';
+import { lookAtAll, type LookSettings, type Scan } from './look.ts';
 import type { Matched } from './mutes.ts';
 import { admit, calm, isNear, type Newcomer } from './storm.ts';
 

@@ -9,6 +9,7 @@ import { declaredPages } from '../rotation/declared.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
+import { alertChanges } from './alerts.ts';
 import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
@@ -42,6 +43,7 @@ export function changes(context: Context): Changes {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
     settle: (ids, actor) => settle(context, ids, actor),
+    ...alertChanges(context),
     async retryDeliveries(channel, actor) {
       await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);
