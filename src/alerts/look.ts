@@ -47,6 +47,9 @@ export function lookAtAll(open: readonly Alert[], silences: readonly Silence[], 
   return grouped([...first, ...others.map((entry) => look(entry, { ...muting, inhibitors }, looking))], looking);
 }
 
+/** Above every severity. */
+const FIRING_RANK = 10;
+
 const keyOf = ({ rule, subject }: Finding): string => `${rule}\u0001${subject}`;
 
 function entriesOf(open: readonly Alert[], scan: Scan): readonly Entry[] {
@@ -64,9 +67,10 @@ function seenOf(before: Alert, finding: Finding | undefined, scan: Scan): Seen {
   return { what: isEnded(before) ? 'unseen' : isRule(before.finding.rule) ? scan.without(before) : 'gone' };
 }
 
+const rank = (finding: Finding): number => (levelOf(finding) === 'fire' ? FIRING_RANK : 0) + SEVERITY_RANK[finding.severity];
+
 /** Of several for one rule and subject (two sources see the same key) the worst. */
 function onceEach(findings: readonly Finding[]): Map<string, Finding> {
-  const rank = (finding: Finding): number => (levelOf(finding) === 'fire' ? 10 : 0) + SEVERITY_RANK[finding.severity];
   const once = new Map<string, Finding>();
   for (const finding of findings) {
     const other = once.get(keyOf(finding));

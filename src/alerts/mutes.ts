@@ -104,7 +104,7 @@ export function matches(matched: Matched, matchers: readonly Matcher[]): boolean
 const LABEL = 'label.';
 
 function valueOf(matched: Matched, field: string): string | null {
-  if (field.startsWith(LABEL)) return matched.labels[field.slice(LABEL.length)] ?? null;
-  const values: Readonly<Record<string, string | null>> = { rule: matched.rule, credential: matched.credential, issuer: matched.issuer, owner: matched.owner, severity: matched.severity };
-  return Object.hasOwn(values, field) ? (values[field] ?? null) : null;
+  const { rule, credential, issuer, owner, severity, labels } = matched;
+  const [values, name] = field.startsWith(LABEL) ? [labels, field.slice(LABEL.length)] : [{ rule, credential, issuer, owner, severity }, field];
+  return (Object.hasOwn(values, name) ? (values as Readonly<Record<string, string | null>>)[name] : null) ?? null;
 }

@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts';
 import type { JobDefinition, Queue } from '../ports/queue.ts';
 import { openQueue } from '../queue/index.ts';
 import type { Engine } from '../rotation/engine.ts';
+import { alertChanges } from './alerts.ts';
 import { changes } from './changes.ts';
 import type { Context } from './context.ts';
 import { createHealth } from './health.ts';
@@ -103,7 +104,7 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
   const work = createWork(context);
   return {
     context, work,
-    operations: { ...questions(context), ...changes(context), reload: (actor) => reload(context, holder, actor) },
+    operations: { ...questions(context), ...changes(context), ...alertChanges(context), reload: (actor) => reload(context, holder, actor) },
     health: createHealth({ ledger, queue, version: VERSION }),
     intervals: intervalsOf(holder.current()),
     async start(jobs) {

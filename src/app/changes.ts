@@ -9,7 +9,7 @@ import { declaredPages } from '../rotation/declared.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
-import { alertChanges } from './alerts.ts';
+import type { AlertChanges } from './alert-operations.ts';
 import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
@@ -17,7 +17,7 @@ import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, Reques
 import { settle } from './settle.ts';
 import { rotationSummary } from './views.ts';
 
-type Changes = Omit<Operations, keyof Questions | 'reload'>;
+type Changes = Omit<Operations, keyof Questions | keyof AlertChanges | 'reload'>;
 
 const WORK_MS = 60_000;
 const SHOWN_NAMES = 20;
@@ -43,7 +43,6 @@ export function changes(context: Context): Changes {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
     settle: (ids, actor) => settle(context, ids, actor),
-    ...alertChanges(context),
     async retryDeliveries(channel, actor) {
       await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);

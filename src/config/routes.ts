@@ -50,7 +50,7 @@ function refusalOf({ credentials, owners, rules, labels = {} }: RouteConfig, sub
   if (!fitsAny(credentials, subject.credential)) return `takes credentials ${credentials?.join(', ')}`;
   if (!fitsAny(owners, subject.owner)) return `takes owners ${owners?.join(', ')}`;
   if (!fitsAny(rules, subject.rule ?? null)) return `takes rules ${rules?.join(', ')}`;
-  const missing = Object.entries(labels).find(([label, pattern]) => !fitsAny([pattern], subject.labels?.[label] ?? null));
+  const missing = Object.entries(labels).find(([label, pattern]) => !fitsAny([pattern], labelOf(subject, label)));
   return missing === undefined ? null : `takes the label ${missing.join('=')}`;
 }
 
@@ -78,6 +78,10 @@ export function explainRoute(config: Routing, subject: Subject, severity: Severi
   });
   const everywhere = config.routes === undefined || (subject.credential === null && !config.routes.some((route) => takes(route, subject)));
   return { channels: channelsFor(config, subject, severity), by: subject.notify !== undefined ? 'notify' : everywhere ? 'everything' : 'routes', lines };
+}
+
+function labelOf({ labels = {} }: Subject, label: string): string | null {
+  return Object.hasOwn(labels, label) ? (labels[label] ?? null) : null;
 }
 
 function fitsAny(patterns: readonly string[] | undefined, name: string | null): boolean {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judge, type AlertSettings, type World } from '../../src/alerts/judge.ts';
 import type { Scan } from '../../src/alerts/look.ts';
@@ -127,10 +127,10 @@ describe('a scan becomes messages', () => {
   });
 });
 
-describe('a storm', () => {
-  const many = (count: number, from = 0): readonly Finding[] => Array.from({ length: count }, (_, n) => findingOf({ subject: `key:${from + n}`, credential: `c${from + n}`, severity: n === 3 ? 'critical' : 'warning', title: `c${from + n}` }));
-  const mostInAMinute = (times: readonly number[]): number => Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + MINUTE).length));
+const many = (count: number, from = 0): readonly Finding[] => Array.from({ length: count }, (_, n) => findingOf({ subject: `key:${from + n}`, credential: `c${from + n}`, severity: n === 3 ? 'critical' : 'warning', title: `c${from + n}` }));
+const mostInAMinute = (times: readonly number[]): number => Math.max(0, ...times.map((at) => times.filter((other) => other >= at && other < at + MINUTE).length));
 
+describe('a storm', () => {
   it('of 10,000 incidents makes nine messages and a digest, which ends when they do', () => {
     const desk = new Desk();
     const storm = many(10_000);
