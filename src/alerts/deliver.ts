@@ -71,8 +71,9 @@ async function send(target: Channel, message: Outgoing, signal: AbortSignal): Pr
 
 /** The least of a notice, of which nothing can be wrong. */
 function plainly(notice: Notice): Notice {
-  const texts = [notice.title, notice.happened].map((text) => `${text}`.slice(0, PLAIN_CHARACTERS));
-  return { ...notice, title: texts[0] ?? '', happened: texts[1] ?? '', means: 'This message could not be written as it should be.', todo: ['See what it is about: `keyturn status` and `keyturn alerts`.'], facts: {} };
+  const { kind, severity, credential, issuer, rotationId, dedupeKey } = notice;
+  const [title = '', happened = ''] = [notice.title, notice.happened].map((text) => text.slice(0, PLAIN_CHARACTERS));
+  return { kind, severity, credential, issuer, rotationId, dedupeKey, title, happened, means: 'This message could not be written as it should be.', todo: ['See what it is about: `keyturn status` and `keyturn alerts`.'], facts: {} };
 }
 
 /** Null when trying again cannot help. */

@@ -3,7 +3,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import type { AlertLedger } from '../ports/alert-ledger.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { sql } from 'kysely';
-import { ALERT_METHODS, alertMethods } from './alerts/index.ts';
+import { ALERT_METHODS, alertMethods } from './alerting/index.ts';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import type { Batch } from './batch.ts';

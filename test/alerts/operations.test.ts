@@ -1,5 +1,6 @@
 /** From a scan to messages and back to people's questions, on a real ledger and a configuration. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AlertRouteRequest } from '../../src/app/alert-operations.ts';
 import { pruneAlerts, tellOf } from '../../src/app/alerting.ts';
 import { alertChanges, alertQuestions } from '../../src/app/alerts.ts';
 import type { Context } from '../../src/app/context.ts';
@@ -14,12 +15,12 @@ import { findingOf, MINUTE, START } from './alert-fixtures.ts';
 const silent = (): void => undefined;
 const log: Log = { debug: silent, info: silent, warn: silent, error: silent, child: () => log };
 const ALICE = { who: 'cli:alice', why: 'on it' };
-const { config } = load(`${changed('policies:', `routes:
+const { config } = load(changed('policies:', `routes:
   - { channels: [ops], rules: ["*"], severity: [warning, critical] }
   - { channels: [ops], labels: { team: nobody } }
 alerts:
   maintenance: [{ name: always, hours: "00:00-24:00", matching: [rule=key_unused] }]
-policies:`)}`);
+policies:`));
 const [credential = ''] = Object.keys(config.credentials);
 
 let open: OpenRuntime;
@@ -67,8 +68,9 @@ test('an alert is told by its route, looked after, silenced and over', async () 
   expect(await pruneAlerts(context)).toBe(3);
 });
 
+const alertRoute = (request: AlertRouteRequest) => alertQuestions(context).alertRoute(request);
+
 test('where an alert would go is told with the reasons, and nothing is sent', async () => {
-  const { alertRoute } = alertQuestions(context);
   const before = (await open.ledger.deliveries({}, { limit: 50 })).length;
   expect(await alertRoute({ rule: 'error_rate', credential })).toMatchObject({ severity: 'warning', channels: ['ops'], by: 'routes', muted: null, lines: [{ takes: true }, { takes: false, because: 'takes the label team=nobody' }] });
   expect(await alertRoute({ rule: 'new_user_agent', credential })).toMatchObject({ severity: 'info', channels: [], lines: [{ because: 'takes severity warning, critical' }, {}] });

@@ -19,6 +19,10 @@ const log: Log = { debug: silent, info: silent, warn: silent, error: silent, chi
 const SETTINGS: AlertSettings = { life: LIFE, groupWindowMs: 30_000, maintenance: [], perMinute: 10, route: () => ['ops'], channels: ['ops', 'mail'] };
 const DAY = 86_400_000;
 const scanOf = (...findings: readonly Finding[]): Scan => ({ findings, without: () => 'clear' });
+const by = (alerts: AlertLedger): Evaluating => ({ alerts, newId, log });
+const fresh = (more: Partial<Finding> = {}, parts: Partial<Alert> = {}): Alert => ({ ...firing(newId(), more), version: 0, ...parts });
+const many = (from: number): Scan => scanOf(...Array.from({ length: 300 }, (_, n) => findingOf({ subject: `key:${from + n}`, credential: `c${from + n}`, title: `c${from + n}` })));
+const unseen = (some: Scan): Scan => ({ ...some, without: () => 'unseen' });
 const nothing = { alerts: [], dropped: [], channels: [], deliveries: [] };
 
 describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('alerts in the ledger on $name', (runtime) => {
@@ -39,10 +43,8 @@ describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('alerts in the le
     for (const table of ['alerts', 'alert_channels', 'silences', 'deliveries']) await open.pool.query(`delete from keyturn.${table}`);
   });
 
-  const by = (alerts: AlertLedger): Evaluating => ({ alerts, newId, log });
   const scan = (minute: number, ...findings: readonly Finding[]) => evaluate(by(open.alerts), scanOf(...findings), SETTINGS, new Date(START + minute * MINUTE));
   const outbox = () => open.ledger.deliveries({}, { limit: 1_000 });
-  const fresh = (more: Partial<Finding> = {}, parts: Partial<Alert> = {}): Alert => ({ ...firing(newId(), more), version: 0, ...parts });
 
   test('an alert comes back as it was written, and is found by id, prefix, credential and rule', async () => {
     const alert = fresh({ facts: { 'Größe': '„ü“ \u2028 "q"' }, evidence: { list: [1, null, { a: 'b' }] } });
@@ -97,8 +99,6 @@ describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('alerts in the le
   });
 
   test('however many workers see however much, a channel gets no more first messages a minute than configured', async () => {
-    const many = (from: number): Scan => scanOf(...Array.from({ length: 300 }, (_, n) => findingOf({ subject: `key:${from + n}`, credential: `c${from + n}`, title: `c${from + n}` })));
-    const unseen = (some: Scan): Scan => ({ ...some, without: () => 'unseen' });
     const at = new Date(START);
     await Promise.all([0, 300, 600].map((from, n) => evaluate(by(n === 1 ? other.alerts : open.alerts), unseen(many(from)), SETTINGS, at)));
     for (const from of [0, 300, 600]) await evaluate(by(open.alerts), unseen(many(from)), SETTINGS, new Date(START + 31_000));

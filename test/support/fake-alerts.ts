@@ -23,6 +23,9 @@ const detail = (parts: Partial<A.AlertDetail>): A.AlertDetail => ({
 
 type Called = (operation: keyof (A.AlertQuestions & A.AlertChanges), given: unknown, actor: Actor | null) => void;
 
+/** They have a suite of their own: test/api/alerts.test.ts. */
+export const ALERT_OPERATIONS: readonly string[] = ['alerts', 'alert', 'alertRoute', 'silences', 'acknowledgeAlert', 'silence', 'endSilence'] satisfies readonly (keyof (A.AlertQuestions & A.AlertChanges))[];
+
 export interface FakeAlertAnswers {
   alerts: readonly A.AlertView[];
   alert: Partial<A.AlertDetail>;
