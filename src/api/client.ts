@@ -8,6 +8,7 @@ import type { AuditVerdict } from '../ports/ledger.ts';
 import { anchorText } from '../core/anchor.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Actor } from '../core/vocabulary.ts';
+import { alertCalls } from './alert-client.ts';
 import { answerOf, shownPlace, unreachable } from './client-errors.ts';
 import type { EventsQuery, RotationEvents } from './events.ts';
 
@@ -62,6 +63,7 @@ export function connect(place: Place, options: ClientOptions = {}): Client {
     publish: (credential, actor) => post<readonly O.PublishResult[]>('/v1/publish', { credential }, actor),
     settle: (ids, actor) => post<readonly O.SettledFinding[]>('/v1/doctor/settle', { ids }, actor),
     retryDeliveries: (channel, actor) => post<{ readonly retried: number }>('/v1/deliveries/retry', { channel }, actor),
+    ...alertCalls(get, post),
     reload: (actor) => post<{ readonly applied: boolean; readonly problems: readonly string[] }>('/v1/reload', {}, actor),
   };
 }

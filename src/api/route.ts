@@ -57,3 +57,10 @@ export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodT
 }
 
 export const json = (body: unknown, status = 200): Answer => ({ status, type: 'json', body });
+
+type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Drops fields that were not given: `exactOptionalPropertyTypes` tells absent from undefined. */
+export function given<T extends object>(fields: T): Given<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
+}

@@ -1,8 +1,9 @@
 /** The route table of the control API. Reading is GET, changing is POST; every change carries its actor. */
 import type { Operations } from '../app/operations.ts';
 import type { Actor } from '../core/vocabulary.ts';
+import { ALERT_CHANGES, ALERT_QUESTIONS } from './alert-routes.ts';
 import { rotationEvents } from './events.ts';
-import { json, route, type Answer, type Call, type Route } from './route.ts';
+import { given, json, route, type Answer, type Call, type Route } from './route.ts';
 import * as s from './schemas.ts';
 import type { z } from 'zod';
 
@@ -83,11 +84,4 @@ const changes: readonly Route[] = [
     backend.operations.reload(actor)),
 ];
 
-export const ROUTES: readonly Route[] = [...probes, ...questions, ...changes];
-
-type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Drops fields that were not given: `exactOptionalPropertyTypes` tells absent from undefined. */
-function given<T extends object>(fields: T): Given<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
-}
+export const ROUTES: readonly Route[] = [...probes, ...questions, ...ALERT_QUESTIONS, ...changes, ...ALERT_CHANGES];

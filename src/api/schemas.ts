@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { parseAnchor } from '../core/anchor.ts';
 
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u;
-const line = (max: number) =>
+export const line = (max: number) =>
   z.string().trim().max(max).refine((text) => !CONTROL.test(text), 'must not hold control characters or line breaks');
 
-const name = line(200).refine((text) => text !== '', 'must not be empty');
+export const name = line(200).refine((text) => text !== '', 'must not be empty');
 const who = line(120).optional();
-const flag = z.enum(['true', 'false']).transform((text) => text === 'true').optional();
-const count = (max: number) => z.string().regex(/^\d{1,9}$/, 'must be a whole number').transform(Number).pipe(z.number().max(max));
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true').optional();
+export const count = (max: number) => z.string().regex(/^\d{1,9}$/, 'must be a whole number').transform(Number).pipe(z.number().max(max));
 
 /** Who and why; `why` may be left out. */
 export const actor = z.strictObject({ who, why: line(500).default('') }).default({ why: '' });

@@ -12,6 +12,7 @@ import type { Log } from '../ports/log.ts';
 import type { JobDefinition, Queue } from '../ports/queue.ts';
 import { openQueue } from '../queue/index.ts';
 import type { Engine } from '../rotation/engine.ts';
+import { alertChanges } from './alerts.ts';
 import { changes } from './changes.ts';
 import type { Context } from './context.ts';
 import { createHealth } from './health.ts';
@@ -96,11 +97,11 @@ interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
 }
 
 function compose({ holder, log, engine, queue, opened, plugins, fingerprintText }: Parts): App {
-  const { ledger, usage } = opened;
+  const { ledger, usage, alerts } = opened;
   const channels = createChannels(() => holder.current());
   const sources = createSources({ config: () => holder.current(), issuer: (definition) => plugins.issuer(definition), fingerprint: fingerprintText });
   const context: Context = {
-    engine, ledger, usage, queue, sources, version: VERSION, startedAt: new Date(),
+    engine, ledger, usage, alerts, queue, sources, version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
     channel: (name) => channels.of(name),
@@ -109,7 +110,7 @@ function compose({ holder, log, engine, queue, opened, plugins, fingerprintText 
   const work = { ...createWork(context), readUsage: createUsageReader(context) };
   return {
     context, work,
-    operations: { ...questions(context), ...changes(context), reload: (actor) => reload(context, holder, actor) },
+    operations: { ...questions(context), ...changes(context), ...alertChanges(context), reload: (actor) => reload(context, holder, actor) },
     health: createHealth({ ledger, queue, version: VERSION }),
     pushUsage: (request) => pushUsage(context, fingerprintText, request),
     intervals: intervalsOf(holder.current()),

@@ -35,7 +35,7 @@ export async function ask({ config, warnings, environment, log }: AskOptions): P
   const ledger = withDeclared(opened.ledger, planCredentials(config));
   const context: Context = {
     engine: { ledger, queue: { wake: async () => false, wakeAll: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() },
-    ledger, usage: opened.usage, queue: null, sources, version: VERSION, startedAt: new Date(),
+    ledger, usage: opened.usage, alerts: opened.alerts, queue: null, sources, version: VERSION, startedAt: new Date(),
     config: () => config,
     warnings: () => warnings,
     channel: (name) => channels.of(name),

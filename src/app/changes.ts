@@ -9,6 +9,7 @@ import { declaredPages } from '../rotation/declared.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
 import { requestRotation } from '../rotation/request.ts';
+import type { AlertChanges } from './alert-operations.ts';
 import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
@@ -16,7 +17,7 @@ import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, Reques
 import { settle } from './settle.ts';
 import { rotationSummary } from './views.ts';
 
-type Changes = Omit<Operations, keyof Questions | 'reload'>;
+type Changes = Omit<Operations, keyof Questions | keyof AlertChanges | 'reload'>;
 
 const WORK_MS = 60_000;
 const SHOWN_NAMES = 20;

@@ -3,6 +3,7 @@ import type { PluginDefinition } from '../core/plan.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Queue } from '../ports/queue.ts';
+import type { AlertLedger } from '../ports/alert-ledger.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import type { Engine } from '../rotation/engine.ts';
 import type { Settings } from '../config/index.ts';
@@ -12,6 +13,7 @@ export interface Context {
   readonly engine: Engine;
   readonly ledger: Ledger;
   readonly usage: UsageLedger;
+  readonly alerts: AlertLedger;
   /** Null where questions are asked without a worker. */
   readonly queue: Queue | null;
   /** The configuration in use, but for its credentials: those are in the ledger. */

@@ -2,6 +2,7 @@
  * What the control API and the CLI can ask of a worker. The API is a thin layer over this interface, the CLI over the
  * API; every answer is plain JSON (dates as ISO strings) with no secret in it. Errors are `KeyturnError`s.
  */
+import type { AlertChanges, AlertQuestions } from './alert-operations.ts';
 import type { Anchor } from '../core/anchor.ts';
 import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
 import type { AuditVerdict, LedgerFigures } from '../ports/ledger.ts';
@@ -290,7 +291,7 @@ export interface NotifyTest {
 }
 
 /** Read-only questions; they never change anything, in the ledger or outside. */
-export interface Questions {
+export interface Questions extends AlertQuestions {
   status(): Promise<StatusView>;
   plan(credential?: string): Promise<readonly PlanEntry[]>;
   keys(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly KeyView[]>;
@@ -305,7 +306,7 @@ export interface Questions {
 }
 
 /** Changes; each is recorded with its actor in the audit log. */
-export interface Operations extends Questions {
+export interface Operations extends Questions, AlertChanges {
   /** Throws UNKNOWN_CREDENTIAL for any unknown name before requesting anything; PAUSED where paused. */
   rotate(request: RotateRequest, actor: Actor): Promise<readonly RequestedRotation[]>;
   revoke(credential: string, actor: Actor): Promise<RequestedRotation>;

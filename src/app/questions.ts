@@ -2,6 +2,7 @@ import type { Notes } from '../core/facts.ts';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import { declaredPages } from '../rotation/declared.ts';
+import { alertQuestions } from './alerts.ts';
 import { knownRotation } from './asks.ts';
 import { declared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
@@ -48,6 +49,7 @@ export function questions(context: Context): Questions {
     },
     verifyAudit: (anchors) => ledger.verifyAudit(anchors),
     doctor: () => doctor(context),
+    ...alertQuestions(context),
   };
 }
 

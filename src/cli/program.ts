@@ -52,7 +52,8 @@ function addCommand(program: Command, spec: CommandSpec, run: Runner): void {
 
 /** `rotations` lists and has `rotations show`; `deliveries` only holds its commands together. */
 function groupOf(program: Command, name: string, spec: CommandSpec): Command {
-  return program.commands.find((command) => command.name() === name) ?? program.command(name).summary(spec.summary).helpGroup(`${spec.group}:`);
+  // Positional: what stands after `alerts route` is its own, also where `alerts` has an option of that name.
+  return program.commands.find((command) => command.name() === name)?.enablePositionalOptions() ?? program.command(name).summary(spec.summary).helpGroup(`${spec.group}:`);
 }
 
 function givenOf(command: Command): Given {

@@ -58,7 +58,7 @@ function usageOf({ usage }: Pick<ParsedConfig, 'usage'>, wanted: (type: string) 
 function planOf(config: Plannable, name: string, credential: CredentialConfig): CredentialPlan {
   const issuer = config.issuers[credential.issuer];
   if (issuer === undefined) throw new Error(`credential ${name} has no issuer: the configuration was not checked`);
-  const subject = { credential: name, owner: credential.owner ?? null, notify: credential.notify };
+  const subject = { credential: name, owner: credential.owner ?? null, notify: credential.notify, labels: credential.labels };
   const route = (severity: 'info' | 'warning' | 'critical'): readonly string[] => channelsFor(config, subject, severity);
   return {
     credential: name,
@@ -77,6 +77,7 @@ function planOf(config: Plannable, name: string, credential: CredentialConfig): 
     checks: checksOf(config, credential.checks ?? []),
     hooks: (credential.hooks ?? []).map((hook) => definition(config.hooks, hook)),
     channels: { info: route('info'), warning: route('warning'), critical: route('critical') },
+    ...(credential.notify === undefined ? {} : { notify: credential.notify }),
   };
 }
 

@@ -8,6 +8,10 @@ import type { RouteConfig } from './schema/channels.ts';
 export interface Subject {
   readonly credential: string | null;
   readonly owner: string | null;
+  /** Of an alert. */
+  readonly rule?: string | undefined;
+  /** The credential's. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** The credential's own channels, which come before routes. */
   readonly notify?: readonly string[] | undefined;
 }
@@ -38,7 +42,46 @@ export function summaryFor(config: Routing & Pick<ParsedConfig, 'summary'>): { r
 }
 
 function takes(route: RouteConfig, subject: Subject): boolean {
-  return fitsAny(route.credentials, subject.credential) && fitsAny(route.owners, subject.owner);
+  return refusalOf(route, subject) === null;
+}
+
+/** The first thing that keeps a route from taking what is about this subject; null when it takes it. */
+function refusalOf({ credentials, owners, rules, labels = {} }: RouteConfig, subject: Subject): string | null {
+  if (!fitsAny(credentials, subject.credential)) return `takes credentials ${credentials?.join(', ')}`;
+  if (!fitsAny(owners, subject.owner)) return `takes owners ${owners?.join(', ')}`;
+  if (!fitsAny(rules, subject.rule ?? null)) return `takes rules ${rules?.join(', ')}`;
+  const missing = Object.entries(labels).find(([label, pattern]) => !fitsAny([pattern], labelOf(subject, label)));
+  return missing === undefined ? null : `takes the label ${missing.join('=')}`;
+}
+
+export interface RouteLine {
+  /** As counted in the file, from 1. */
+  readonly line: number;
+  readonly channels: readonly string[];
+  readonly takes: boolean;
+  /** Why not; null where it takes it. */
+  readonly because: string | null;
+}
+
+export interface Routed {
+  readonly channels: readonly string[];
+  /** `notify` of the credential, `routes`, or `everything` where no route says otherwise. */
+  readonly by: 'notify' | 'routes' | 'everything';
+  readonly lines: readonly RouteLine[];
+}
+
+/** The same as `channelsFor`, with the reasons. */
+export function explainRoute(config: Routing, subject: Subject, severity: Severity): Routed {
+  const lines = (config.routes ?? []).map((route, n): RouteLine => {
+    const because = refusalOf(route, subject) ?? (route.severity?.includes(severity) === false ? `takes severity ${route.severity.join(', ')}` : null);
+    return { line: n + 1, channels: route.channels, takes: because === null, because };
+  });
+  const everywhere = config.routes === undefined || (subject.credential === null && !config.routes.some((route) => takes(route, subject)));
+  return { channels: channelsFor(config, subject, severity), by: subject.notify !== undefined ? 'notify' : everywhere ? 'everything' : 'routes', lines };
+}
+
+function labelOf({ labels = {} }: Subject, label: string): string | null {
+  return Object.hasOwn(labels, label) ? (labels[label] ?? null) : null;
 }
 
 function fitsAny(patterns: readonly string[] | undefined, name: string | null): boolean {

@@ -1,5 +1,6 @@
 /** The one schema of the configuration file. docs/config.md and config/keyturn.schema.json are generated from it. */
 import { z } from 'zod';
+import { alerts } from './schema/alerts.ts';
 import { channel, route } from './schema/channels.ts';
 import { check, hook } from './schema/checks.ts';
 import { credential } from './schema/credentials.ts';
@@ -22,6 +23,7 @@ export const configSchema = z
     routes: z.array(route).optional().meta({ description: 'Which messages go where. All matching routes apply; without routes every message goes to every channel.' }),
     summary: summary.prefault({}).describe('A summary a day: what was rotated, what comes, what waits for a person, and the end of the audit chain. `off`: none.'),
     usage: usage.prefault({}).describe('How keys are used: where that is read, and how long it is kept. docs/writing-a-usage-source.md says how far each source can be trusted.'),
+    alerts: alerts.prefault({}).describe('How long alerts live, when people hear of them, and when not. docs/alerts.md tells it all.'),
     policies: z.record(name, policy).prefault({}).describe('When and how credentials are rotated, by name. docs/policies.md defines it all.'),
     credentials: z.record(name, credential).prefault({}).describe('The secrets that applications use, by name.'),
     worker: worker.prefault({}).describe('The worker process.'),

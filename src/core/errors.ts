@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: { exit: EXIT.failed, http: 401, meaning: 'The control API wants a token.' },
   ROTATION_OPEN: { exit: EXIT.blocked, http: 409, meaning: 'Another rotation of this credential is still open.' },
   ROTATION_ENDED: { exit: EXIT.failed, http: 409, meaning: 'The rotation has ended; nothing can be asked of it any more.' },
+  ALERT_ENDED: { exit: EXIT.failed, http: 409, meaning: 'The alert is over; nothing can be asked of it any more.' },
   NO_WAY_BACK: { exit: EXIT.failed, http: 409, meaning: 'The rotation cannot be given up; it can only go forward.' },
   PAUSED: { exit: EXIT.blocked, http: 409, meaning: 'Rotations are paused for this credential, issuer or everything.' },
   BLOCKED: { exit: EXIT.blocked, http: 409, meaning: 'A person must act before this can go on.' },

@@ -98,6 +98,8 @@ export interface CredentialPlan {
   readonly hooks: readonly PluginDefinition[];
   /** Names of the channels that notices of this credential go to, by severity; resolved from routes. */
   readonly channels: Readonly<Record<'info' | 'warning' | 'critical', readonly string[]>>;
+  /** Channels that everything about it goes to, also alerts; absent where routes say. */
+  readonly notify?: readonly string[];
 }
 
 /** Digest inputs only: two plans that differ in nothing that matters to a rotation have the same revision. */

@@ -120,6 +120,8 @@ export const NOTICE_KINDS = [
   'store_drift',
   'inventory',
   'daily_summary',
+  'alert',
+  'alert_digest',
   'test',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

@@ -1,7 +1,9 @@
 import { deriveKey, type Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import type { AlertLedger } from '../ports/alert-ledger.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { sql } from 'kysely';
+import { ALERT_METHODS, alertMethods } from './alerting/index.ts';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import type { Batch } from './batch.ts';
@@ -33,11 +35,12 @@ export interface LedgerParts {
 }
 
 /** The whole ledger over an opened database; each area lives in a file of its own. */
-export function composeLedger(parts: LedgerParts): { readonly ledger: Ledger; readonly usage: UsageLedger } {
+export function composeLedger(parts: LedgerParts): { readonly ledger: Ledger; readonly usage: UsageLedger; readonly alerts: AlertLedger } {
   const { db, batch } = parts;
   return {
     ledger: translated(fenced(recordOf(parts), LEDGER_METHODS, db)),
     usage: translated(fenced(usageMethods(db, batch), USAGE_METHODS, db)),
+    alerts: translated(fenced(alertMethods(db, batch), ALERT_METHODS, db)),
   };
 }
 

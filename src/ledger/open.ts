@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import type { Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
+import type { AlertLedger } from '../ports/alert-ledger.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { batchOver } from './batch.ts';
 import { lockDataDir, type DataDirLock } from './data-dir.ts';
@@ -33,6 +34,7 @@ export interface OpenLedger {
   readonly ledger: Ledger;
   /** Usage, in the same database; closed by `ledger.close`. */
   readonly usage: UsageLedger;
+  readonly alerts: AlertLedger;
   /** For the queue. Ended by `ledger.close`, so close the queue first. */
   readonly pool: SqlPool;
   /** Null on PostgreSQL, which any number of workers share. Released by `ledger.close`. */

@@ -4,9 +4,15 @@ import { scrub } from '../core/secret.ts';
 import type { Notice } from '../core/vocabulary.ts';
 import type { Change, Delivery, Ledger } from '../ports/ledger.ts';
 import { newId } from './ids.ts';
-import { toDelivery } from './rows.ts';
+import { toDelivery, type Row } from './rows.ts';
 import { AT_NOW, statement, type Statement } from './statement.ts';
 import { LEASE_FREE, NOW, advisoryLock, bounded, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
+
+/** False while an earlier message of the same incident to the same channel has not got through: a thread begins with its beginning. */
+const IN_TURN = sql<boolean>`(incident is null or not exists (
+  select from keyturn.deliveries before
+  where before.incident = deliveries.incident and before.channel = deliveries.channel and before.state = 'waiting'
+    and (before.created_at, before.id) < (deliveries.created_at, deliveries.id)))`;
 
 type OutboxMethods = 'notify' | 'deliverable' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
 
@@ -42,7 +48,7 @@ export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
     },
     async deliverable(limit) {
       const query = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting');
-      const due = query.where('next_try_at', '<=', NOW).where(LEASE_FREE).orderBy('next_try_at').orderBy('id').limit(limit);
+      const due = query.where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN).orderBy('next_try_at').orderBy('id').limit(limit);
       return (await due.execute()).map((row) => row.id);
     },
     leaseDelivery: (id, worker, ttlMs) => leaseDelivery(db, id, worker, ttlMs),
@@ -57,7 +63,7 @@ export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
       let query = db.selectFrom('deliveries').selectAll();
       if (filter.state !== undefined) query = query.where('state', '=', filter.state);
       if (page.before !== undefined) query = query.where('id', '<', page.before);
-      return (await query.orderBy('id', 'desc').limit(bounded(page)).execute()).map(toDelivery);
+      return (await query.orderBy('id', 'desc').limit(bounded(page)).execute()).map((row) => toDelivery(row));
     },
     async retryStuck(channel) {
       let query = db.updateTable('deliveries').set({ state: 'waiting', next_try_at: NOW }).where('state', '=', 'stuck');
@@ -86,10 +92,17 @@ async function leaseDelivery(db: Db, id: string, worker: string, ttlMs: number):
   const row = await db
     .updateTable('deliveries')
     .set({ worker, lease_until: nowPlus(ttlMs), attempts: sql<number>`attempts + 1` })
-    .where('id', '=', free.where('next_try_at', '<=', NOW).where(LEASE_FREE).forUpdate().skipLocked())
+    .where('id', '=', free.where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN).forUpdate().skipLocked())
     .returningAll()
     .executeTakeFirst();
-  return row === undefined ? null : toDelivery(row);
+  return row === undefined ? null : toDelivery(row, await rootReceipt(db, row));
+}
+
+/** What the channel gave back for the incident's first message. */
+async function rootReceipt(db: Db, { id, incident, channel }: Row<'deliveries'>): Promise<string | null> {
+  if (incident === null) return null;
+  const query = db.selectFrom('deliveries').select('receipt').where('incident', '=', incident).where('channel', '=', channel).where('state', '=', 'delivered').where('id', '<>', id);
+  return (await query.where('receipt', 'is not', null).orderBy('created_at').orderBy('id').limit(1).executeTakeFirst())?.receipt ?? null;
 }
 
 async function finish(db: Db, delivery: Delivery, outcome: Readonly<Record<string, unknown>>): Promise<void> {

@@ -159,7 +159,7 @@ export function toPause(row: Row<'pauses'>): Pause {
   return { scope: row.scope, name: row.name === '' ? null : row.name, actor: row.actor as Actor, since: row.since };
 }
 
-export function toDelivery(row: Row<'deliveries'>): Delivery {
+export function toDelivery(row: Row<'deliveries'>, rootReceipt: string | null = null): Delivery {
   return {
     id: row.id,
     channel: row.channel,
@@ -171,5 +171,6 @@ export function toDelivery(row: Row<'deliveries'>): Delivery {
     deliveredAt: row.delivered_at,
     receipt: row.receipt,
     lastError: row.last_error,
+    incident: row.incident == null || row.incident_status == null ? null : { id: row.incident, status: row.incident_status, rootReceipt },
   };
 }

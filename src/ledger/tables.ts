@@ -1,6 +1,7 @@
 /** The ledger's tables as SQL holds them: JSON columns are written as text, bigints arrive as text. */
-import type { ColumnType, Generated } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { DebtCause, KeyState, Path, RotationKind, RotationState } from '../core/vocabulary.ts';
+import type { IncidentNews } from '../ports/channel.ts';
 import type { Delivery, Pause } from '../ports/ledger.ts';
 
 type Json = ColumnType<unknown, string, string>;
@@ -129,6 +130,31 @@ export interface Tables {
     last_error: string | null;
     worker: string | null;
     lease_until: MaybeInstant;
+    /** The incident that it tells of, and how that stood; null for a message that stands alone. */
+    incident: ColumnType<string | null, string | null | undefined, never>;
+    incident_status: ColumnType<IncidentNews['status'] | null, string | null | undefined, never>;
+  };
+  /** All but id, version and record are generated from the record. */
+  alerts: {
+    id: string;
+    version: number;
+    record: Json;
+    rule: GeneratedAlways<string>;
+    subject: GeneratedAlways<string>;
+    credential: GeneratedAlways<string | null>;
+    incident: GeneratedAlways<string>;
+    state: GeneratedAlways<string>;
+    closed: GeneratedAlways<boolean>;
+    ended_ms: GeneratedAlways<string | null>;
+  };
+  alert_channels: { channel: string; version: number; record: Json };
+  silences: {
+    id: string;
+    matchers: Json;
+    actor: Json;
+    created_at: Instant;
+    ends_at: Instant;
+    ended_by: MaybeJson;
   };
   usage_minutes: UsageCounts;
   usage_hours: UsageCounts;

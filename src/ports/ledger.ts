@@ -15,6 +15,7 @@ import type {
   RotationKind,
   RotationState,
 } from '../core/vocabulary.ts';
+import type { IncidentNews } from './channel.ts';
 
 export interface Rotation {
   readonly id: string;
@@ -271,6 +272,8 @@ export interface Delivery {
   readonly deliveredAt: Date | null;
   readonly receipt: string | null;
   readonly lastError: string | null;
+  /** The incident that it tells of. `rootReceipt` is known to whoever leased it only. */
+  readonly incident: IncidentNews | null;
 }
 
 export interface AuditVerdict {
@@ -427,6 +430,7 @@ export interface Ledger {
   // outbox
   /** Notices that belong to no rotation's commit. De-duplicated by (channel, dedupeKey) within `quietMs`. */
   notify(notice: Notice, channels: readonly string[], quietMs: number): Promise<void>;
+  /** Of an incident's messages to a channel the earlier first: the next one waits until that is delivered or stuck. */
   deliverable(limit: number): Promise<readonly string[]>;
   leaseDelivery(id: string, worker: string, ttlMs: number): Promise<Delivery | null>;
   delivered(delivery: Delivery, receipt: string): Promise<void>;

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import * as notices from '../../src/alerts/notices.ts';
+import { alertNotice, digestNotice } from '../../src/alerts/alert-notices.ts';
 import { dailySummary } from '../../src/alerts/summary.ts';
 import { duration, listed, shortId } from '../../src/alerts/phrases.ts';
 import { NOTICE_KINDS } from '../../src/core/vocabulary.ts';
 import type { Notice } from '../../src/core/vocabulary.ts';
+import { firing, START } from './alert-fixtures.ts';
 import type { DailyFigures } from '../../src/ports/ledger.ts';
 
 const about = { credential: 'prod-api-server', issuer: 'hypermemory', owner: 'platform', rotationId: '01JR', kind: 'scheduled' as const };
@@ -32,6 +34,9 @@ const every: Record<string, Notice> = {
   summaryQuiet: dailySummary({ day: '2026-03-04', figures: quiet, auditHead: { seq: 12, hash: 'a'.repeat(64) } }),
   summaryBusy: dailySummary({ day: '2026-03-05', figures: { ...quiet, done: 1, aborted: 2, rolledBack: 1, blocked: ['prod-web'], due: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], openDebts: 2, oldestDebtAgeMs: 7_200_000, deliveriesStuck: 1 }, auditHead: null }),
   summaryBroken: dailySummary({ day: '2026-03-06', figures: quiet, auditHead: 'broken' }),
+  alert: alertNotice({ message: 'fired', lead: firing('01JA'), others: [], now: START }),
+  alertOver: alertNotice({ message: 'resolved', lead: firing('01JA'), others: [], now: START }),
+  digest: digestNotice({ digest: { id: '01JD', openedAt: START, lastAt: START, saidAt: null, dirty: true, total: 40, bySeverity: { info: 0, warning: 40, critical: 0 } }, open: [firing('01JA')], now: START }),
   test: notices.testNotice({ id: '1', who: 'cli:alice@host' }),
 };
 

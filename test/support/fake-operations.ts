@@ -2,6 +2,7 @@
 import type * as O from '../../src/app/operations.ts';
 import { KeyturnError } from '../../src/core/errors.ts';
 import type { Actor } from '../../src/core/vocabulary.ts';
+import { fakeAlerts, type FakeAlertAnswers } from './fake-alerts.ts';
 
 export interface Call {
   readonly operation: string;
@@ -23,7 +24,7 @@ export interface FakeWorker {
   answers: Partial<FakeAnswers>;
 }
 
-export interface FakeAnswers {
+export interface FakeAnswers extends FakeAlertAnswers {
   /** Parts of every rotation that is requested from then on. */
   rotation: Partial<O.RotationDetail>;
   status: Partial<O.StatusView>;
@@ -151,6 +152,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     publish: async (credential, actor) => { called('publish', { credential }, actor); return answers.publish ?? [{ place: 'env', outcome: 'published', detail: 'It was empty.' }]; },
     settle: async (ids, actor) => { called('settle', { ids }, actor); return ids.map((id) => answers.settled?.find((one) => one.id === id) ?? { id, outcome: 'settled', detail: 'it is revoked' }); },
     retryDeliveries: async (channel, actor) => { called('retryDeliveries', { channel }, actor); return { retried: 2 }; },
+    ...fakeAlerts(called, answers),
     reload: async (actor) => { called('reload', {}, actor); return answers.reload ?? { applied: true, problems: [] }; },
   };
 

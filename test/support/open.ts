@@ -2,6 +2,7 @@
 import { Secret } from '../../src/core/secret.ts';
 import { openLedger, type SqlPool } from '../../src/ledger/index.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
+import type { AlertLedger } from '../../src/ports/alert-ledger.ts';
 import type { UsageLedger } from '../../src/ports/usage-ledger.ts';
 import type { Queue } from '../../src/ports/queue.ts';
 import { openQueue, type QueueOptions } from '../../src/queue/index.ts';
@@ -18,6 +19,7 @@ export interface Services {
 export interface Opened<S extends Services = Services> {
   readonly ledger: Ledger;
   readonly usage: UsageLedger;
+  readonly alerts: AlertLedger;
   readonly pool: SqlPool;
   readonly queue: Queue;
   readonly running: S;
@@ -28,11 +30,11 @@ export interface Opened<S extends Services = Services> {
 /** Opens a ledger and a queue, as one more worker, on services that run already. */
 export async function openOn<S extends Services>(running: S, queueOptions: Partial<QueueOptions> = {}): Promise<Opened<S>> {
   const { databaseUrl: url, redisUrl, dataDir } = running;
-  const { ledger, usage, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(url === undefined ? {} : { databaseUrl: url }) });
+  const { ledger, usage, alerts, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(url === undefined ? {} : { databaseUrl: url }) });
   const queue = await openQueue({ pool, kind: ledger.kind, ...(redisUrl === undefined ? {} : { redisUrl }), ...queueOptions });
   const close = async (): Promise<void> => {
     await queue.close(2_000);
     await ledger.close();
   };
-  return { ledger, usage, pool, queue, running, close };
+  return { ledger, usage, alerts, pool, queue, running, close };
 }

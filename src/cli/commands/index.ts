@@ -1,6 +1,10 @@
 /** Every command, in the order that `--help` and docs/cli.md show them. */
 import type { CommandSpec } from '../command.ts';
 import { adopt } from './adopt.ts';
+import { alerts } from './alerts.ts';
+import { alertsAck } from './alerts-ack.ts';
+import { alertsRoute } from './alerts-route.ts';
+import { alertsShow } from './alerts-show.ts';
 import { audit } from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
 import { deliveriesRetry } from './deliveries-retry.ts';
@@ -21,6 +25,9 @@ import { rotationsResume } from './rotations-resume.ts';
 import { rotationsShow } from './rotations-show.ts';
 import { sandbox } from './sandbox.ts';
 import { scan } from './scan.ts';
+import { silence } from './silence.ts';
+import { silences } from './silences.ts';
+import { silencesEnd } from './silences-end.ts';
 import { status } from './status.ts';
 import { up } from './up.ts';
 import { usage } from './usage.ts';
@@ -29,7 +36,7 @@ import { validate } from './validate.ts';
 /** A command of two words stands after the one it belongs to. */
 export const COMMANDS: readonly CommandSpec[] = [
   init, validate, up,
-  status, plan, keys, usage, rotations, rotationsShow, audit, auditVerify, doctor,
-  rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, deliveriesRetry, reload,
+  status, plan, keys, usage, rotations, rotationsShow, alerts, alertsShow, alertsRoute, silences, audit, auditVerify, doctor,
+  rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, alertsAck, silence, silencesEnd, deliveriesRetry, reload,
   scan, sandbox, demo,
 ];

@@ -18,6 +18,6 @@ function reached({ config }: CheckInput): Remark[] {
   if (Object.keys(config.credentials).length === 0) return [{ path: ['credentials'], atKey: true, message: 'no credential is declared, so there is nothing to rotate', warning: true }];
   if (Object.keys(config.channels).length === 0) return [{ path: ['channels'], atKey: true, message: 'no channel is declared, so nobody hears of a rotation that fails', warning: true }];
   return Object.entries(config.credentials)
-    .filter(([name, { owner, notify }]) => channelsFor(config, { credential: name, owner: owner ?? null, notify }, 'critical').length === 0)
+    .filter(([name, { owner, notify, labels }]) => channelsFor(config, { credential: name, owner: owner ?? null, notify, labels }, 'critical').length === 0)
     .map(([name]) => ({ path: ['credentials', name], atKey: true, message: 'no route takes its critical messages, so nobody hears of them', warning: true }));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isRule, RULE_NAMES } from '../../core/finding.ts';
 import { LONGEST_CALL_MS } from './limits.ts';
 import { duration, flag, name, secretRef, text, url, whole } from './leaves.ts';
 
@@ -37,10 +38,15 @@ export type ChannelConfig = z.output<typeof channel>;
 
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
+/** A name that no rule bears would never match, unseen. */
+const rule = text.refine((pattern) => pattern.includes('*') || isRule(pattern), `is no rule (expected one of ${RULE_NAMES.join(', ')}, or a pattern with *)`);
+
 export const route = z.strictObject({
   channels: z.array(name).min(1, 'is empty (expected a list of channels)').describe('Where matching messages go.'),
   severity: z.array(z.enum(SEVERITIES)).min(1, 'is empty (expected info, warning or critical)').optional().meta({ description: 'Which severities it takes.', 'x-default': 'all' }),
   credentials: z.array(text).min(1, 'is empty (expected names or patterns)').optional().meta({ description: 'Credentials that it takes, by name; `*` stands for anything.', 'x-default': 'all' }),
   owners: z.array(text).min(1, 'is empty (expected owners or patterns)').optional().meta({ description: 'Owners whose credentials it takes; `*` stands for anything.', 'x-default': 'all' }),
+  rules: z.array(rule).min(1, 'is empty (expected rules or patterns)').optional().meta({ description: 'Rules whose alerts it takes; `*` stands for anything. A route with `rules` takes nothing but alerts.', 'x-default': 'all, and what is no alert' }),
+  labels: z.record(text, text).optional().meta({ description: 'Labels that the credential must bear, each with a value or pattern.', 'x-default': 'any' }),
 });
 export type RouteConfig = z.output<typeof route>;

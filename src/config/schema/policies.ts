@@ -6,7 +6,7 @@ const DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'
 const DAYS_FORM = '(expected mon-fri, or a list such as [mon, wed, fri])';
 
 /** 1 (Monday) to 7, in order; `fri-mon` wraps. */
-const days = z.union([text, z.array(text).min(1)], `are no days ${DAYS_FORM}`).transform((written, context): readonly number[] => {
+export const windowDays = z.union([text, z.array(text).min(1)], `are no days ${DAYS_FORM}`).transform((written, context): readonly number[] => {
   const parts = [written].flat().flatMap((part) => part.toLowerCase().split(',').map((day) => day.trim()));
   const found = parts.map(daysOf);
   if (found.includes(null)) context.addIssue({ code: 'custom', message: `are no days ${DAYS_FORM}` });
@@ -21,7 +21,7 @@ function daysOf(part: string): readonly number[] | null {
 
 const HOURS_FORM = '(expected "09:00-17:00"; "22:00-04:00" goes past midnight, "00:00-24:00" is the whole day)';
 
-const hours = z.string(`are no hours ${HOURS_FORM}`).transform((written, context): { from: number; to: number } => {
+export const windowHours = z.string(`are no hours ${HOURS_FORM}`).transform((written, context): { from: number; to: number } => {
   const [, h1, m1, h2, m2] = /^(\d\d?):(\d\d)\s*-\s*(\d\d?):(\d\d)$/.exec(written.trim()) ?? [];
   const [from, to] = [minuteOf(h1, m1), minuteOf(h2, m2)];
   const wrong = from === null || to === null || from === 1_440 || from === to;
@@ -53,8 +53,8 @@ export const policy = z.strictObject({
   timezone: zone.default('UTC').describe('Time zone of `cron`, and of `window` where that names none.'),
   window: z
     .strictObject({
-      days: days.prefault('mon-sun').describe('Days on which it opens: `mon-fri`, or a list.'),
-      hours: hours.describe('From and to, as `"09:00-17:00"`; past midnight when `to` is earlier.'),
+      days: windowDays.prefault('mon-sun').describe('Days on which it opens: `mon-fri`, or a list.'),
+      hours: windowHours.describe('From and to, as `"09:00-17:00"`; past midnight when `to` is earlier.'),
       timezone: zone.optional().meta({ description: 'Time zone of the window.', 'x-default': 'that of the policy' }),
     })
     .optional()

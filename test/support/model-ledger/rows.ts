@@ -55,7 +55,7 @@ export function toPause(row: PauseRow): Pause {
 
 export function toDelivery(row: DeliveryRow): Delivery {
   const { worker: _worker, leaseUntil: _leaseUntil, dedupeKey: _dedupeKey, origin: _origin, ...rest } = row;
-  return { ...rest, createdAt: new Date(row.createdAt), nextTryAt: new Date(row.nextTryAt), deliveredAt: maybe(row.deliveredAt) };
+  return { ...rest, createdAt: new Date(row.createdAt), nextTryAt: new Date(row.nextTryAt), deliveredAt: maybe(row.deliveredAt), incident: null };
 }
 
 export function toAuditEvent(row: AuditRow, seq: number): AuditEvent {
