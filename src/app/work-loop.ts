@@ -21,6 +21,7 @@ export type Working = Pick<Context, 'engine' | 'ledger' | 'channel' | 'config'>;
 export function createWork(context: Working): Work {
   const { engine, ledger } = context;
   let summarised: string | null = null;
+  const underWay = new Set<string>();
   return {
     async sweep(signal) {
       await ledger.ping();
@@ -42,7 +43,8 @@ export function createWork(context: Working): Work {
     inventory: (signal) => takeInventories(context, signal),
     async deliver(signal) {
       const { channel } = context;
-      await deliver({ ledger, channel, log: engine.log, worker: engine.worker }, signal);
+      const sent = await deliver({ ledger, channel, log: engine.log, worker: engine.worker, underWay }, signal);
+      if (sent > 0) await wakeOutbox(context);
     },
     async sealAudit() {
       while ((await ledger.seal(SEALED_AT_ONCE)) === SEALED_AT_ONCE);

@@ -8,7 +8,7 @@ import { toDelivery } from './rows.ts';
 import { AT_NOW, statement, type Statement } from './statement.ts';
 import { LEASE_FREE, NOW, advisoryLock, bounded, inTransaction, json, nowPlus, type Db, type Tx } from './sql.ts';
 
-type OutboxMethods = 'notify' | 'deliverable' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
+type OutboxMethods = 'notify' | 'deliverable' | 'dueChannels' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'putOff' | 'deliveries' | 'retryStuck';
 
 /** Puts notices into the outbox once per (origin, channel, dedupeKey), in the transaction of their cause. */
 export function noticeStatements(notices: NonNullable<Change['notices']>, origin: string): readonly Statement[] {
@@ -40,10 +40,14 @@ export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
         for (const channel of [...new Set(channels)].sort()) await notifyChannel(tx, notice, channel, quietMs);
       });
     },
-    async deliverable(limit) {
-      const query = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting');
-      const due = query.where('next_try_at', '<=', NOW).where(LEASE_FREE).orderBy('next_try_at').orderBy('id').limit(limit);
-      return (await due.execute()).map((row) => row.id);
+    async deliverable(limit, channel) {
+      let due = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('next_try_at', '<=', NOW).where(LEASE_FREE);
+      if (channel !== undefined) due = due.where('channel', '=', channel);
+      return (await due.orderBy('next_try_at').orderBy('id').limit(limit).execute()).map((row) => row.id);
+    },
+    async dueChannels() {
+      const due = db.selectFrom('deliveries').select('channel').distinct().where('state', '=', 'waiting').where('next_try_at', '<=', NOW).where(LEASE_FREE);
+      return (await due.execute()).map((row) => row.channel).sort();
     },
     leaseDelivery: (id, worker, ttlMs) => leaseDelivery(db, id, worker, ttlMs),
     delivered: (delivery, receipt) =>
@@ -53,6 +57,7 @@ export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
         last_error: scrub(error),
         ...(delayMs === null ? { state: 'stuck' } : { next_try_at: nowPlus(delayMs) }),
       }),
+    putOff: (delivery, delayMs) => finish(db, delivery, { next_try_at: nowPlus(delayMs) }),
     async deliveries(filter, page) {
       let query = db.selectFrom('deliveries').selectAll();
       if (filter.state !== undefined) query = query.where('state', '=', filter.state);
