@@ -5,6 +5,7 @@ import { advance, advanceEmergency } from './advance.ts';
 import { dailySummary } from './daily-summary.ts';
 import { deliver } from './deliver.ts';
 import { dueSweep } from './due-sweep.ts';
+import { heartbeat } from './heartbeat.ts';
 import { inventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { revokeDebts } from './revoke-debts.ts';
@@ -20,6 +21,6 @@ export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDe
   });
   return [
     define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit),
-    define(dailySummary),
+    define(dailySummary), define(heartbeat),
   ];
 }

@@ -120,8 +120,8 @@ function compose({ holder, log, engine, queue, opened, closePlugins }: Parts): A
   };
 }
 
-export function intervalsOf({ worker: { intervals } }: Settings): Intervals {
-  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal };
+export function intervalsOf({ worker: { intervals }, heartbeat }: Settings): Intervals {
+  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal, heartbeatMs: heartbeat?.every ?? null };
 }
 
 async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {

@@ -4,6 +4,7 @@
  */
 import { createEmailChannel, type EmailChannelOptions } from '../channels/email/index.ts';
 import { createSlackChannel, type SlackChannelOptions } from '../channels/slack/index.ts';
+import { createWebhookChannel, type WebhookChannelOptions } from '../channels/webhook/index.ts';
 import { createHttpCheck, type HttpCheckOptions } from '../checks/http/index.ts';
 import { createIssuerCheck, type IssuerCheckOptions } from '../checks/issuer/index.ts';
 import { isSecretRef, proxyEnvironment } from '../config/index.ts';
@@ -62,6 +63,7 @@ export const HOOKS: Openers<ReloadHook> = {
 export const CHANNELS: Openers<Channel> = {
   slack: (options: SlackChannelOptions) => createSlackChannel(options),
   email: (options: EmailChannelOptions) => createEmailChannel(options),
+  webhook: (options: WebhookChannelOptions) => createWebhookChannel(options),
 };
 
 /** Opens a definition by its type. Throws for a type that this version does not know: a plan of a newer one. */

@@ -10,6 +10,8 @@ export interface Work {
   sealAudit(): Promise<void>;
   /** The daily summary, once its time has come. */
   summarise(): Promise<void>;
+  /** Calls the outside watcher, when one is configured and all is well. */
+  beat(signal: AbortSignal): Promise<void>;
 }
 
 /** How often the scheduled jobs run, milliseconds. */
@@ -19,4 +21,6 @@ export interface Intervals {
   readonly inventoryMs: number;
   readonly deliverMs: number;
   readonly sealMs: number;
+  /** Null or absent without a heartbeat. */
+  readonly heartbeatMs?: number | null;
 }

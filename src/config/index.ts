@@ -10,4 +10,5 @@ export { createConfigHolder, type ConfigHolder, type ReloadResult } from './relo
 export { channelsFor, summaryFor, type Subject } from './routes.ts';
 export type { RedisConfig } from './schema/service.ts';
 export { isSecretRef, resolveSecret } from './secrets.ts';
+export type { HeartbeatConfig } from './schema/heartbeat.ts';
 export { formatDuration, parseDuration } from './duration.ts';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { channel, route } from './schema/channels.ts';
 import { check, hook } from './schema/checks.ts';
 import { credential } from './schema/credentials.ts';
+import { heartbeat } from './schema/heartbeat.ts';
 import { issuer } from './schema/issuers.ts';
 import { name } from './schema/leaves.ts';
 import { policy } from './schema/policies.ts';
@@ -20,6 +21,7 @@ export const configSchema = z
     channels: z.record(name, channel).prefault({}).describe('How people are told, by name.'),
     routes: z.array(route).optional().meta({ description: 'Which messages go where. All matching routes apply; without routes every message goes to every channel.' }),
     summary: summary.prefault({}).describe('A summary a day: what was rotated, what comes, what waits for a person, and the end of the audit chain. `off`: none.'),
+    heartbeat: heartbeat.optional().describe('An address that is called while all is well, so that an outside watcher notices when Keyturn is not.'),
     policies: z.record(name, policy).prefault({}).describe('When and how credentials are rotated, by name. docs/policies.md defines it all.'),
     credentials: z.record(name, credential).prefault({}).describe('The secrets that applications use, by name.'),
     worker: worker.prefault({}).describe('The worker process.'),

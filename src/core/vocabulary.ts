@@ -120,6 +120,7 @@ export const NOTICE_KINDS = [
   'store_drift',
   'inventory',
   'daily_summary',
+  'channel_failing',
   'test',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

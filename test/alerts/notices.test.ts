@@ -32,6 +32,7 @@ const every: Record<string, Notice> = {
   summaryQuiet: dailySummary({ day: '2026-03-04', figures: quiet, auditHead: { seq: 12, hash: 'a'.repeat(64) } }),
   summaryBusy: dailySummary({ day: '2026-03-05', figures: { ...quiet, done: 1, aborted: 2, rolledBack: 1, blocked: ['prod-web'], due: ['a', 'b', 'c', 'd', 'e', 'f', 'g'], openDebts: 2, oldestDebtAgeMs: 7_200_000, deliveriesStuck: 1 }, auditHead: null }),
   summaryBroken: dailySummary({ day: '2026-03-06', figures: quiet, auditHead: 'broken' }),
+  channelFailing: notices.channelFailing({ channel: 'ops', waiting: 3, stuck: 1, oldestAgeMs: 1_800_000, failingMs: 1_800_000, lastError: 'Slack answered HTTP 503' }),
   test: notices.testNotice({ id: '1', who: 'cli:alice@host' }),
 };
 
