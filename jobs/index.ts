@@ -2,6 +2,7 @@
 import type { Intervals, Work } from '../src/app/work.ts';
 import type { JobDefinition } from '../src/ports/queue.ts';
 import { advance, advanceEmergency } from './advance.ts';
+import { channelWatch } from './channel-watch.ts';
 import { dailySummary } from './daily-summary.ts';
 import { deliver } from './deliver.ts';
 import { dueSweep } from './due-sweep.ts';
@@ -21,6 +22,6 @@ export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDe
   });
   return [
     define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit),
-    define(dailySummary), define(heartbeat),
+    define(dailySummary), define(heartbeat), define(channelWatch),
   ];
 }

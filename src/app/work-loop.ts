@@ -29,7 +29,6 @@ export function createWork(context: Working): Work {
       await ledger.ping();
       await sweep(engine, signal);
       await ledger.noteDone(SWEEP);
-      await tellOfFailingChannels(context);
       await wakeOutbox(context);
     },
     async advance(rotationId, signal) {
@@ -58,6 +57,10 @@ export function createWork(context: Working): Work {
       await wakeOutbox(context);
     },
     beat: (signal) => callWatcher(context, signal),
+    async watchChannels() {
+      await tellOfFailingChannels(context);
+      await wakeOutbox(context);
+    },
   };
 }
 

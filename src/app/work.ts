@@ -10,6 +10,8 @@ export interface Work {
   sealAudit(): Promise<void>;
   /** The daily summary, once its time has come. */
   summarise(): Promise<void>;
+  /** Tells people on the other channels of one that fails for long. */
+  watchChannels(): Promise<void>;
   /** Calls the outside watcher, when one is configured and all is well. */
   beat(signal: AbortSignal): Promise<void>;
 }

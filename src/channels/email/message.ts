@@ -43,14 +43,14 @@ function bodyOf({ notice, incident, createdAt: at }: Outgoing, prefix: string): 
   return orPlainly<Pick<SendMailOptions, 'subject' | 'text' | 'html'>>(
     notice,
     () => {
-      const shown: Notice = root === null ? cleaned(notice) : titled(cleaned(notice), options.status);
-      return { subject: subject(shown.title), text: renderText(shown, options), html: renderHtml(shown, options) };
+      const shown = cleaned(notice);
+      return { subject: subject(shown.title), text: renderText(titled(shown, options.status), options), html: renderHtml(shown, options) };
     },
     ({ title, text }) => ({ subject: subject(title), text }),
   );
 }
 
-/** Below a subject that stays as it was, the first line says what is new. */
+/** The HTML form has a badge that says how things stand; as text, the first line does. */
 function titled(notice: Notice, status: Parameters<typeof lookOf>[1]): Notice {
   const { word } = lookOf(notice, status);
   const calm = status === 'resolved' || status === 'expired' || status === 'silenced' || status === 'recovering';
