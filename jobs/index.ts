@@ -2,9 +2,11 @@
 import type { Intervals, Work } from '../src/app/work.ts';
 import type { JobDefinition } from '../src/ports/queue.ts';
 import { advance, advanceEmergency } from './advance.ts';
+import { channelWatch } from './channel-watch.ts';
 import { dailySummary } from './daily-summary.ts';
 import { deliver } from './deliver.ts';
 import { dueSweep } from './due-sweep.ts';
+import { heartbeat } from './heartbeat.ts';
 import { inventory } from './inventory.ts';
 import type { Job } from './job.ts';
 import { readUsage } from './read-usage.ts';
@@ -21,6 +23,6 @@ export function jobDefinitions(work: Work, intervals: Intervals): readonly JobDe
   });
   return [
     define(dueSweep), define(advance), define(advanceEmergency), define(revokeDebts), define(inventory), define(deliver), define(sealAudit),
-    define(dailySummary), define(readUsage),
+    define(dailySummary), define(readUsage), define(heartbeat), define(channelWatch),
   ];
 }

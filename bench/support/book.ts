@@ -69,7 +69,7 @@ const nothing = async (): Promise<void> => undefined;
 
 /** The worker's own jobs by name and lane, so that waking them is real; none of them does or schedules anything. */
 function idleJobs(): readonly JobDefinition[] {
-  const work = { sweep: nothing, advance: nothing, payDebts: nothing, inventory: nothing, deliver: nothing, sealAudit: nothing, summarise: nothing, readUsage: nothing };
+  const work = { sweep: nothing, advance: nothing, payDebts: nothing, inventory: nothing, deliver: nothing, sealAudit: nothing, summarise: nothing, readUsage: nothing, beat: nothing, watchChannels: nothing };
   return jobDefinitions(work, INTERVALS).map((job) => ({ ...job, everyMs: null }));
 }
 

@@ -1,7 +1,10 @@
-/** The outbox, emptied: one attempt a turn for each delivery that is due; nothing is lost, what is refused stays visible. */
-import { describeError, KeyturnError } from '../core/errors.ts';
-import type { Notice } from '../core/vocabulary.ts';
-import type { Channel, Outgoing } from '../ports/channel.ts';
+/**
+ * The outbox, emptied: one attempt a turn for each delivery that is due; nothing is lost, what is refused stays visible.
+ * Channels go side by side, each at the pace that its sink bears, so that a slow or busy one delays no other.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { describeError, isLeaseLost, KeyturnError } from '../core/errors.ts';
+import type { Channel } from '../ports/channel.ts';
 import type { Delivery, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 
@@ -11,6 +14,8 @@ export interface Delivering {
   readonly channel: (name: string) => Promise<Channel | null>;
   readonly log: Log;
   readonly worker: string;
+  /** Channels that this worker is delivering to right now: a second turn leaves them alone. */
+  readonly underWay?: Set<string>;
 }
 
 const BATCH = 50;
@@ -18,67 +23,127 @@ const SEND_MS = 20_000;
 const LEASE_MS = 60_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
-const PLAIN_CHARACTERS = 500;
+/** A channel's turn ends after so long, so that one with a backlog keeps no slot of the delivery lane. */
+const TURN_MS = 10_000;
+/** Longer than this nobody waits for a place in the pace: the next turn will. */
+const LONGEST_WAIT_MS = 5_000;
+/** So many failures one after the other are the channel's, not the messages': the others wait, untried. */
+const FAILURES_A_TURN = 3;
+/** A sink that asks for more is asked again all the same. */
+const LONGEST_REST_MS = 3_600_000;
 
-/** Delivers what is due, oldest first within each channel, channels side by side so that a slow one delays no other. Answers how many went out. */
+/** Delivers what is due, the longest due first within each channel. Answers how many went out. */
 export async function deliver(delivering: Delivering, signal: AbortSignal): Promise<number> {
-  const leased: Delivery[] = [];
-  for (const id of await delivering.ledger.deliverable(BATCH)) {
-    const delivery = await delivering.ledger.leaseDelivery(id, delivering.worker, LEASE_MS);
-    if (delivery !== null) leased.push(delivery);
-  }
-  const byChannel = Map.groupBy(leased, (delivery) => delivery.channel);
-  const sent = await Promise.all([...byChannel.values()].map((deliveries) => deliverInOrder(delivering, deliveries, signal)));
+  const names = await delivering.ledger.dueChannels();
+  const sent = await Promise.all(names.map((name) => alone(delivering.underWay, name, () => emptied(delivering, name, signal))));
   return sent.reduce((sum, n) => sum + n, 0);
 }
 
-async function deliverInOrder(delivering: Delivering, deliveries: readonly Delivery[], signal: AbortSignal): Promise<number> {
-  let sent = 0;
-  for (const delivery of deliveries) {
-    if (await deliverOne(delivering, delivery, signal)) sent += 1;
+/** One turn a channel at a time in this process. What other workers do meanwhile, leases and the shared pace keep apart. */
+async function alone(underWay: Set<string> | undefined, name: string, turn: () => Promise<number>): Promise<number> {
+  if (underWay?.has(name) === true) return 0;
+  underWay?.add(name);
+  try {
+    return await turn();
+  } finally {
+    underWay?.delete(name);
   }
+}
+
+async function emptied(delivering: Delivering, name: string, signal: AbortSignal): Promise<number> {
+  const { ledger, worker, log } = delivering;
+  const ends = performance.now() + TURN_MS;
+  const target = await opened(delivering, name);
+  let [sent, failures, mayGo] = [0, 0, false];
+  for (const id of await ledger.deliverable(BATCH, name)) {
+    if (signal.aborted || performance.now() > ends || failures === FAILURES_A_TURN) break;
+    // A place in the pace that the last id had no use for (another worker had it) serves the next.
+    mayGo ||= await placeIn(ledger, target, signal);
+    if (!mayGo) break;
+    const delivery = await ledger.leaseDelivery(id, worker, LEASE_MS);
+    if (delivery === null) continue;
+    const outcome = await deliverOne(delivering, delivery, target, signal);
+    mayGo = outcome === 'waits';
+    if (outcome === 'sent') sent += 1;
+    failures = outcome === 'failed' ? failures + 1 : 0;
+    if (outcome === 'busy') break;
+  }
+  if (failures === FAILURES_A_TURN) log.warn({ channel: name, failures }, 'channel fails; the rest waits for the next turn');
   return sent;
 }
 
-async function deliverOne({ ledger, channel, log }: Delivering, delivery: Delivery, signal: AbortSignal): Promise<boolean> {
-  const fields = { delivery: delivery.id, channel: delivery.channel, credential: delivery.notice.credential, rotation: delivery.notice.rotationId };
+type Opened = { readonly channel: Channel } | { readonly trouble: unknown };
+
+async function opened(delivering: Delivering, name: string): Promise<Opened> {
   try {
-    const target = await channel(delivery.channel);
-    if (target === null) throw new KeyturnError('CHANNEL_REFUSED', `Channel ${delivery.channel} is not configured any more.`, { todo: 'Put it back, then `keyturn deliveries retry`.' });
-    const message = { deliveryId: delivery.id, notice: delivery.notice, createdAt: delivery.createdAt, attempt: delivery.attempts, incident: delivery.incident };
-    await ledger.delivered(delivery, await send(target, message, signal));
-    log.info({ ...fields, kind: delivery.notice.kind }, 'notice delivered');
-    return true;
-  } catch (error) {
-    const delayMs = retryIn(delivery, error);
-    await ledger.undelivered(delivery, describeError(error), delayMs);
-    log.warn({ ...fields, error: describeError(error), retryInMs: delayMs }, delayMs === null ? 'notice refused; it is stuck until a person acts' : 'notice not delivered yet');
-    return false;
+    const channel = await delivering.channel(name);
+    if (channel !== null) return { channel };
+    return { trouble: new KeyturnError('CHANNEL_REFUSED', `Channel ${name} is not configured any more.`, { todo: 'Put it back, then `keyturn deliveries retry`.' }) };
+  } catch (trouble) {
+    return { trouble };
   }
 }
 
-/** A form that cannot be given to the message keeps nobody from hearing of it: then it goes out as plain text. */
-async function send(target: Channel, message: Outgoing, signal: AbortSignal): Promise<string> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]);
+/** Waits for a place in every limit of the channel; false when one is further away than a turn should wait. */
+async function placeIn(ledger: Ledger, target: Opened, signal: AbortSignal): Promise<boolean> {
+  if ('trouble' in target) return true;
+  let longest = 0;
+  for (const limit of target.channel.limits ?? []) {
+    const waitMs = await ledger.takePace(limit, LONGEST_WAIT_MS);
+    if (waitMs === null) return false;
+    longest = Math.max(longest, waitMs);
+  }
+  if (longest > 0) await wait(longest, undefined, { signal }).catch(() => undefined);
+  return !signal.aborted;
+}
+
+/** `waits`: nothing was tried. `busy`: the sink asks for a rest. `refused`: for good. */
+type Outcome = 'sent' | 'waits' | 'busy' | 'failed' | 'refused';
+
+async function deliverOne(delivering: Delivering, delivery: Delivery, target: Opened, signal: AbortSignal): Promise<Outcome> {
+  const { ledger, log } = delivering;
   try {
-    return await target.send(message, within);
+    const receipt = await sent(target, delivery, signal);
+    await ledger.delivered(delivery, receipt);
+    log.info({ ...about(delivery), kind: delivery.notice.kind }, 'notice delivered');
+    return 'sent';
   } catch (error) {
-    // Channels throw nothing else for what the other side does: this is a defect in how it is rendered.
-    if (error instanceof KeyturnError || within.aborted) throw error;
-    return await target.send({ ...message, notice: plainly(message.notice) }, within);
+    if (isLeaseLost(error)) return 'waits';
+    return await failed(delivering, delivery, target, error);
   }
 }
 
-/** The least of a notice, of which nothing can be wrong. */
-function plainly(notice: Notice): Notice {
-  const { kind, severity, credential, issuer, rotationId, dedupeKey } = notice;
-  const [title = '', happened = ''] = [notice.title, notice.happened].map((text) => text.slice(0, PLAIN_CHARACTERS));
-  return { kind, severity, credential, issuer, rotationId, dedupeKey, title, happened, means: 'This message could not be written as it should be.', todo: ['See what it is about: `keyturn status` and `keyturn alerts`.'], facts: {} };
+async function sent(target: Opened, delivery: Delivery, signal: AbortSignal): Promise<string> {
+  if ('trouble' in target) throw target.trouble;
+  const { id: deliveryId, notice, createdAt, attempts: attempt, incident } = delivery;
+  const message = { deliveryId, notice, createdAt, attempt, incident };
+  return await target.channel.send(message, AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]));
 }
 
-/** Null when trying again cannot help. */
+async function failed({ ledger, log }: Delivering, delivery: Delivery, target: Opened, error: unknown): Promise<Outcome> {
+  const delayMs = retryIn(delivery, error);
+  const asked = restAsked(error);
+  await ledger.undelivered(delivery, describeError(error), delayMs);
+  const [own] = 'channel' in target ? (target.channel.limits ?? []) : [];
+  if (asked !== null && own !== undefined) await ledger.restPace(own, asked);
+  log.warn({ ...about(delivery), error: describeError(error), retryInMs: delayMs }, delayMs === null ? 'notice refused; it is stuck until a person acts' : 'notice not delivered yet');
+  if (delayMs === null) return 'refused';
+  return asked === null ? 'failed' : 'busy';
+}
+
+/** How long the sink asks everybody to stay away, milliseconds; null when it asks nothing. */
+function restAsked(error: unknown): number | null {
+  return error instanceof KeyturnError && error.code === 'CHANNEL_UNAVAILABLE' && error.retryAfterMs !== undefined ? Math.min(LONGEST_REST_MS, error.retryAfterMs) : null;
+}
+
+function about({ id, channel, notice }: Delivery) {
+  return { delivery: id, channel, credential: notice.credential, rotation: notice.rotationId };
+}
+
+/** Null when trying again cannot help. A sink that is merely busy says itself when: that is no failure to back off from. */
 function retryIn(delivery: Delivery, error: unknown): number | null {
   if (error instanceof KeyturnError && error.code === 'CHANNEL_REFUSED') return null;
-  const asked = error instanceof KeyturnError ? (error.retryAfterMs ?? 0) : 0;
-  return Math.max(asked, Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(12, delivery.attempts)));
+  const backOff = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(12, delivery.attempts));
+  const asked = restAsked(error);
+  return asked === null ? backOff : Math.max(asked, FIRST_RETRY_MS);
 }

@@ -3,6 +3,7 @@
  * these inside the transaction that records the cause. Text between backticks is code: a command, an id, a place.
  */
 import { createHash } from 'node:crypto';
+import type { ChannelLag } from '../ports/ledger.ts';
 import type { InventoryFinding } from '../core/inventory.ts';
 import type { DebtCause, Notice, NoticeKind, RotationKind, Severity } from '../core/vocabulary.ts';
 import { duration, keyLabel, listed, plural, sentence, shortId } from './phrases.ts';
@@ -338,6 +339,23 @@ export function inventoryNotice(args: InventoryArgs): Notice {
 function digest(problems: readonly InventoryFinding[]): string {
   const names = problems.map((problem) => `${problem.what}/${problem.key ?? ''}`).sort();
   return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16);
+}
+
+/** People are not reached where they expect it. */
+export function channelFailing({ channel, failingMs, waiting, stuck, lastError }: ChannelLag): Notice {
+  return {
+    kind: 'channel_failing',
+    severity: 'critical',
+    credential: null,
+    issuer: null,
+    rotationId: null,
+    title: `Channel ${channel} takes no messages`,
+    happened: `Nothing got through to \`${channel}\` for ${duration(failingMs ?? 0)}.${lastError === null ? '' : ` The last attempt: ${sentence(lastError)}`}`,
+    means: 'Whoever is told of things there hears nothing. The messages are kept: those that wait are tried again, those that were refused wait for a person.',
+    todo: ['See what is wrong: `keyturn doctor`.', `Once it is mended, send what was refused: \`keyturn deliveries retry ${channel}\`.`],
+    facts: { Channel: channel, Waiting: String(waiting), Refused: String(stuck) },
+    dedupeKey: `channel_failing:${channel}`,
+  };
 }
 
 /** Somebody wants to see whether a channel works. */

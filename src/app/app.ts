@@ -128,8 +128,8 @@ function compose({ holder, log, engine, queue, opened, plugins, fingerprintText 
   };
 }
 
-export function intervalsOf({ worker: { intervals } }: Settings): Intervals {
-  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal, usageMs: intervals.usage };
+export function intervalsOf({ worker: { intervals }, heartbeat }: Settings): Intervals {
+  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal, usageMs: intervals.usage, heartbeatMs: heartbeat?.every ?? null };
 }
 
 async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {

@@ -1,4 +1,6 @@
 /** `doctor`: every issuer, store, check, hook and channel is reachable and permitted, and nothing is out of order. Changes nothing. */
+import { isFailing } from '../alerts/failing.ts';
+import { duration } from '../alerts/phrases.ts';
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { CredentialRecord } from '../ports/ledger.ts';
 import type { Plugins } from '../rotation/engine.ts';
@@ -49,6 +51,9 @@ async function examineOwn(context: Context): Promise<readonly Finding[]> {
   if (queue !== null) findings.push((await queue.healthy()) ? ok('queue', queue.backend, 'answers') : problem('queue', queue.backend, 'The queue does not answer. Rotations wait; nothing is lost. Bring it back.'));
   if (figures.openDebts > 0) findings.push(warning('ledger', 'revocation debts', `${figures.openDebts} key(s) should be revoked and are not yet; see \`keyturn status\`.`));
   if (figures.deliveriesStuck > 0) findings.push(problem('ledger', 'outbox', `${figures.deliveriesStuck} notice(s) were refused by their channel; mend it, then \`keyturn deliveries retry\`.`));
+  for (const lag of await ledger.channelLags()) {
+    if (isFailing(lag)) findings.push(problem('channel', lag.channel, `Nothing got through for ${duration(lag.failingMs ?? 0)}; ${lag.waiting} wait, ${lag.stuck} were refused. The last attempt: ${lag.lastError ?? 'not known'}`));
+  }
   return [...findings, ...context.warnings().map((text) => warning('configuration', '', text))];
 }
 

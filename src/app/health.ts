@@ -37,6 +37,8 @@ function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry
   const waiting = gauge('deliveries_waiting', 'Notices not delivered yet.');
   const stuck = gauge('deliveries_stuck', 'Notices that a channel refused; a person must act.');
   const lag = gauge('delivery_oldest_seconds', 'Age of the oldest waiting notice; 0 without one.');
+  const lagBy = gauge('channel_delivery_lag_seconds', 'Age of the oldest waiting notice, by channel; absent where none waits.', ['channel']);
+  const failingBy = gauge('channel_failing_seconds', 'For how long nothing gets through, by channel; absent where nothing failed.', ['channel']);
   const unsealed = gauge('audit_unsealed', 'Audit events not chained yet.');
   const lanes = gauge('queue_jobs', 'Jobs by lane and state.', ['lane', 'state']);
   const scraped = gauge('up', '1 while ledger figures can be read.');
@@ -51,6 +53,12 @@ function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry
     waiting.set(figures.deliveriesWaiting);
     stuck.set(figures.deliveriesStuck);
     lag.set((figures.oldestDeliveryAgeMs ?? 0) / 1000);
+    const lags = await ledger.channelLags();
+    for (const by of [lagBy, failingBy]) by.reset();
+    for (const { channel, oldestAgeMs, failingMs } of lags) {
+      if (oldestAgeMs !== null) lagBy.set({ channel }, oldestAgeMs / 1000);
+      if (failingMs !== null) failingBy.set({ channel }, failingMs / 1000);
+    }
     unsealed.set(figures.unsealedAudit);
     for (const { lane, ...counts } of await queue.counts()) {
       for (const [state, count] of Object.entries(counts)) lanes.set({ lane, state }, count);

@@ -5,7 +5,7 @@
 import type { AlertChanges, AlertQuestions } from './alert-operations.ts';
 import type { Anchor } from '../core/anchor.ts';
 import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
-import type { AuditVerdict, LedgerFigures } from '../ports/ledger.ts';
+import type { AuditVerdict, ChannelLag, LedgerFigures } from '../ports/ledger.ts';
 import type { LaneCounts } from '../ports/queue.ts';
 import type { SourceState, UsageCounts } from '../ports/usage-ledger.ts';
 
@@ -114,6 +114,8 @@ export interface StatusView {
   readonly debts: readonly DebtView[];
   readonly pauses: readonly { readonly scope: string; readonly name: string | null; readonly by: string; readonly why: string; readonly since: string }[];
   readonly stuckDeliveries: readonly { readonly id: string; readonly channel: string; readonly title: string; readonly lastError: string | null }[];
+  /** Channels to which something waits or was refused. */
+  readonly channels: readonly ChannelLag[];
   readonly lanes: readonly LaneCounts[];
   readonly figures: LedgerFigures;
   readonly warnings: readonly string[];

@@ -4,6 +4,7 @@
  */
 import { createEmailChannel, type EmailChannelOptions } from '../channels/email/index.ts';
 import { createSlackChannel, type SlackChannelOptions } from '../channels/slack/index.ts';
+import { createWebhookChannel, type WebhookChannelOptions } from '../channels/webhook/index.ts';
 import { createHttpCheck, type HttpCheckOptions } from '../checks/http/index.ts';
 import { createIssuerCheck, type IssuerCheckOptions } from '../checks/issuer/index.ts';
 import { isSecretRef, proxyEnvironment } from '../config/index.ts';
@@ -66,6 +67,7 @@ export const HOOKS: Openers<ReloadHook> = {
 export const CHANNELS: Openers<Channel> = {
   slack: (options: SlackChannelOptions) => createSlackChannel(options),
   email: (options: EmailChannelOptions) => createEmailChannel(options),
+  webhook: (options: WebhookChannelOptions) => createWebhookChannel(options),
 };
 
 /** What a usage source needs besides its options. */

@@ -14,9 +14,9 @@ const ALL_OPEN = 10_000;
 
 export async function status(context: Context): Promise<StatusView> {
   const { ledger, queue, engine } = context;
-  const [now, installation, open, debts, pauses, stuck, figures, lanes] = await Promise.all([
+  const [now, installation, open, debts, pauses, stuck, figures, channels, lanes] = await Promise.all([
     ledger.now(), ledger.installation(), ledger.rotations({ open: true }, { limit: ALL_OPEN }), ledger.openDebts({}),
-    ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), queue?.counts() ?? [],
+    ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), ledger.channelLags(), queue?.counts() ?? [],
   ]);
   const indebted = await ledger.credentials([...new Set(debts.map((debt) => debt.credential))]);
   const stuckBy = new Map(indebted.map((record) => [record.name, record.plan.policy.deadlines.stuckMs]));
@@ -30,6 +30,7 @@ export async function status(context: Context): Promise<StatusView> {
     debts: debts.map((debt) => debtView(debt, now, stuckBy.get(debt.credential) ?? null)),
     pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
     stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
+    channels,
     lanes,
     figures,
     warnings: context.warnings(),

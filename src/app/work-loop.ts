@@ -2,7 +2,8 @@
 import { describeError } from '../core/errors.ts';
 import { summarise } from '../alerts/daily.ts';
 import { deliver } from '../alerts/deliver.ts';
-import { summaryFor } from '../config/index.ts';
+import { tellOfFailing } from '../alerts/failing.ts';
+import { channelsFor, summaryFor } from '../config/index.ts';
 import { advance } from '../rotation/advance.ts';
 import { payDebt } from '../rotation/debts.ts';
 import { declaredPages } from '../rotation/declared.ts';
@@ -10,22 +11,25 @@ import { sweep } from '../rotation/due.ts';
 import { inventory, repairStores } from '../rotation/inventory.ts';
 import { wakeRotations } from '../rotation/request.ts';
 import type { Context } from './context.ts';
+import { beat, SWEEP, troubles } from './heartbeat.ts';
 import type { Work } from './work.ts';
 
 const DEBTS_A_TURN = 200;
 const SEALED_AT_ONCE = 1_000;
 
 /** The part of the context that the worker's own work needs. */
-export type Working = Pick<Context, 'engine' | 'ledger' | 'channel' | 'config'>;
+export type Working = Pick<Context, 'engine' | 'ledger' | 'channel' | 'config'> & Partial<Pick<Context, 'queue'>>;
 
 /** All but the reading of usage, which needs nothing that rotations need. */
 export function createWork(context: Working): Omit<Work, 'readUsage'> {
   const { engine, ledger } = context;
   let summarised: string | null = null;
+  const underWay = new Set<string>();
   return {
     async sweep(signal) {
       await ledger.ping();
       await sweep(engine, signal);
+      await ledger.noteDone(SWEEP);
       await wakeOutbox(context);
     },
     async advance(rotationId, signal) {
@@ -43,7 +47,8 @@ export function createWork(context: Working): Omit<Work, 'readUsage'> {
     inventory: (signal) => takeInventories(context, signal),
     async deliver(signal) {
       const { channel } = context;
-      await deliver({ ledger, channel, log: engine.log, worker: engine.worker }, signal);
+      const sent = await deliver({ ledger, channel, log: engine.log, worker: engine.worker, underWay }, signal);
+      if (sent > 0) await wakeOutbox(context);
     },
     async sealAudit() {
       while ((await ledger.seal(SEALED_AT_ONCE)) === SEALED_AT_ONCE);
@@ -52,7 +57,29 @@ export function createWork(context: Working): Omit<Work, 'readUsage'> {
       summarised = await summarise({ ledger, log: engine.log }, summaryFor(context.config()), summarised);
       await wakeOutbox(context);
     },
+    beat: (signal) => callWatcher(context, signal),
+    async watchChannels() {
+      await tellOfFailingChannels(context);
+      await wakeOutbox(context);
+    },
   };
+}
+
+async function tellOfFailingChannels({ ledger, config }: Working): Promise<void> {
+  const settings = config();
+  await tellOfFailing(ledger, channelsFor(settings, { credential: null, owner: null }, 'critical'), Object.keys(settings.channels));
+}
+
+/** Silent when all is not well: then the log says why, and the watcher notices the silence. */
+async function callWatcher({ ledger, engine, queue, config }: Working, signal: AbortSignal): Promise<void> {
+  const { heartbeat, worker } = config();
+  if (heartbeat === undefined || !queue) return;
+  const found = await troubles({ ledger, queue, sweepMs: worker.intervals.sweep });
+  if (found.length > 0) {
+    engine.log.warn({ troubles: found }, 'all is not well; the heartbeat is left out');
+    return;
+  }
+  await beat(heartbeat, signal).catch((error: unknown) => engine.log.warn({ error: describeError(error) }, 'the heartbeat was not taken'));
 }
 
 /** Notices are sent as soon as their cause is committed; the job's own interval is only the safety net. */

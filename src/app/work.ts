@@ -12,6 +12,10 @@ export interface Work {
   readUsage(signal: AbortSignal): Promise<void>;
   /** The daily summary, once its time has come. */
   summarise(): Promise<void>;
+  /** Tells people on the other channels of one that fails for long. */
+  watchChannels(): Promise<void>;
+  /** Calls the outside watcher, when one is configured and all is well. */
+  beat(signal: AbortSignal): Promise<void>;
 }
 
 /** How often the scheduled jobs run, milliseconds. */
@@ -22,4 +26,6 @@ export interface Intervals {
   readonly deliverMs: number;
   readonly sealMs: number;
   readonly usageMs: number;
+  /** Null or absent without a heartbeat. */
+  readonly heartbeatMs?: number | null;
 }

@@ -6,6 +6,9 @@ import { list, type Column } from './table.ts';
 import { wrap, type Terminal } from './terminal.ts';
 import { relative, span } from './times.ts';
 
+/** As in src/alerts/failing.ts: before that retries may still outlast it. */
+const FAILING_AFTER_MS = 15 * 60_000;
+
 export async function printStatus(out: Terminal, view: StatusView): Promise<void> {
   const lead = out.interactive ? '' : '# ';
   const title = clean(`Keyturn ${view.version}, worker ${view.worker}, up ${span(Date.now() - Date.parse(view.startedAt))}, ledger ${view.runtime.ledger}, queue ${view.runtime.queue}`);
@@ -32,6 +35,9 @@ function* concernsOf(view: StatusView): Generator<string> {
   }
   for (const pause of view.pauses) {
     yield `Paused: ${pause.scope === 'all' ? 'everything' : `${pause.scope} ${pause.name ?? ''}`}, by ${pause.by} ${relative(pause.since)}${pause.why === '' ? '.' : `: ${pause.why}`}`;
+  }
+  for (const { channel, failingMs, waiting, lastError } of view.channels) {
+    if (failingMs !== null && failingMs >= FAILING_AFTER_MS) yield `Channel ${channel} takes no messages for ${span(failingMs)}, ${waiting} wait${lastError === null ? '.' : `: ${lastError}`}`;
   }
   for (const stuck of view.stuckDeliveries) {
     yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '' : `: ${stuck.lastError}`}. Once the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;

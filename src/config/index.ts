@@ -11,4 +11,5 @@ export { createConfigHolder, type ConfigHolder, type ReloadResult } from './relo
 export { channelsFor, explainRoute, summaryFor, type RouteLine, type Routed, type Subject } from './routes.ts';
 export type { RedisConfig } from './schema/service.ts';
 export { isSecretRef, resolveSecret } from './secrets.ts';
+export type { HeartbeatConfig } from './schema/heartbeat.ts';
 export { formatDuration, parseDuration } from './duration.ts';

@@ -12,7 +12,7 @@ import type { PlaceConfig, StoreConfig } from './schema/stores.ts';
 type Plannable = Pick<ParsedConfig, 'issuers' | 'stores' | 'checks' | 'hooks' | 'channels' | 'routes' | 'policies' | 'credentials'>;
 
 /** Durations are milliseconds by now, and plug-ins name them so. */
-const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs', lag: 'lagMs', lateness: 'latenessMs' };
+const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs', lag: 'lagMs', lateness: 'latenessMs', pace: 'paceMs' };
 const RENAMED_IN_STORES: Readonly<Record<string, string>> = { timeout: 'callTimeoutMs' };
 /** What Keyturn itself reads of an issuer. */
 const NOT_AN_OPTION = new Set(['type', 'pacing', 'knownKeys']);

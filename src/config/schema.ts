@@ -4,6 +4,7 @@ import { alerts } from './schema/alerts.ts';
 import { channel, route } from './schema/channels.ts';
 import { check, hook } from './schema/checks.ts';
 import { credential } from './schema/credentials.ts';
+import { heartbeat } from './schema/heartbeat.ts';
 import { issuer } from './schema/issuers.ts';
 import { name } from './schema/leaves.ts';
 import { policy } from './schema/policies.ts';
@@ -24,6 +25,7 @@ export const configSchema = z
     summary: summary.prefault({}).describe('A summary a day: what was rotated, what comes, what waits for a person, and the end of the audit chain. `off`: none.'),
     usage: usage.prefault({}).describe('How keys are used: where that is read, and how long it is kept. docs/writing-a-usage-source.md says how far each source can be trusted.'),
     alerts: alerts.prefault({}).describe('How long alerts live, when people hear of them, and when not. docs/alerts.md tells it all.'),
+    heartbeat: heartbeat.optional().describe('An address that is called while all is well, so that an outside watcher notices when Keyturn is not.'),
     policies: z.record(name, policy).prefault({}).describe('When and how credentials are rotated, by name. docs/policies.md defines it all.'),
     credentials: z.record(name, credential).prefault({}).describe('The secrets that applications use, by name.'),
     worker: worker.prefault({}).describe('The worker process.'),

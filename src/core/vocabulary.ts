@@ -122,6 +122,7 @@ export const NOTICE_KINDS = [
   'daily_summary',
   'alert',
   'alert_digest',
+  'channel_failing',
   'test',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

@@ -7,6 +7,7 @@ import { ALERT_METHODS, alertMethods } from './alerting/index.ts';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
 import type { Batch } from './batch.ts';
+import { channelLags } from './channel-lags.ts';
 import { credentialMethods } from './credentials.ts';
 import { daily } from './daily.ts';
 import { debtMethods } from './debts.ts';
@@ -18,6 +19,7 @@ import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
 import { sealMethods } from './seal.ts';
+import { sharedTimeMethods } from './shared-time.ts';
 import { LEDGER_METHODS, fenced, requireKnownSchema } from './schema-fence.ts';
 import type { Db } from './sql.ts';
 import { NOW } from './sql.ts';
@@ -58,6 +60,8 @@ function recordOf({ kind, db, batch, rootKey, installation, sync, close }: Ledge
     ...auditMethods(db),
     ...sealMethods(db, deriveKey(rootKey, 'audit')),
     ...outboxMethods(db),
+    ...sharedTimeMethods(db),
+    channelLags: () => channelLags(db),
     now: () => now(db),
     installation: async () => installation,
     figures: () => figures(db),

@@ -14,7 +14,7 @@ const IN_TURN = sql<boolean>`(incident is null or not exists (
   where before.incident = deliveries.incident and before.channel = deliveries.channel and before.state = 'waiting'
     and (before.created_at, before.id) < (deliveries.created_at, deliveries.id)))`;
 
-type OutboxMethods = 'notify' | 'deliverable' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
+type OutboxMethods = 'notify' | 'deliverable' | 'dueChannels' | 'leaseDelivery' | 'delivered' | 'undelivered' | 'deliveries' | 'retryStuck';
 
 /** Puts notices into the outbox once per (origin, channel, dedupeKey), in the transaction of their cause. */
 export function noticeStatements(notices: NonNullable<Change['notices']>, origin: string): readonly Statement[] {
@@ -46,10 +46,14 @@ export function outboxMethods(db: Db): Pick<Ledger, OutboxMethods> {
         for (const channel of [...new Set(channels)].sort()) await notifyChannel(tx, notice, channel, quietMs);
       });
     },
-    async deliverable(limit) {
-      const query = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting');
-      const due = query.where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN).orderBy('next_try_at').orderBy('id').limit(limit);
-      return (await due.execute()).map((row) => row.id);
+    async deliverable(limit, channel) {
+      let due = db.selectFrom('deliveries').select('id').where('state', '=', 'waiting').where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN);
+      if (channel !== undefined) due = due.where('channel', '=', channel);
+      return (await due.orderBy('next_try_at').orderBy('id').limit(limit).execute()).map((row) => row.id);
+    },
+    async dueChannels() {
+      const due = db.selectFrom('deliveries').select('channel').distinct().where('state', '=', 'waiting').where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN);
+      return (await due.execute()).map((row) => row.channel).sort();
     },
     leaseDelivery: (id, worker, ttlMs) => leaseDelivery(db, id, worker, ttlMs),
     delivered: (delivery, receipt) =>

@@ -33,12 +33,12 @@ export const LEDGER_METHODS: Methods<Ledger> = {
   kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', declaredCredentials: 'reads', issuers: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads',
   keysOf: 'reads', keysOfIssuer: 'reads', rotation: 'reads', openRotation: 'reads', rotations: 'reads', history: 'reads', wakeable: 'reads',
   openDebts: 'reads', debt: 'reads', payableDebts: 'reads', watches: 'reads', pauses: 'reads', auditHead: 'reads', verifyAudit: 'reads',
-  auditEvents: 'reads', deliverable: 'reads', deliveries: 'reads', figures: 'reads', daily: 'reads', sync: 'reads', close: 'reads',
+  auditEvents: 'reads', deliverable: 'reads', dueChannels: 'reads', deliveries: 'reads', channelLags: 'reads', sinceDone: 'reads', figures: 'reads', daily: 'reads', sync: 'reads', close: 'reads',
   lease: 'fenced', renew: 'fenced', commit: 'fenced', ping: 'fenced', request: 'fenced', requestDue: 'fenced',
   declare: 'writes', setDue: 'writes', redate: 'writes', adopt: 'writes', markKey: 'writes', release: 'writes', addDebt: 'writes', addOrphan: 'writes', hurryDebt: 'writes', askAbort: 'writes', askResume: 'writes',
   leaseDebt: 'writes', settleDebt: 'writes', postponeDebt: 'writes', watchFound: 'writes', dropExpiredWatches: 'writes', setPause: 'writes',
   clearPause: 'writes', audit: 'writes', seal: 'writes', notify: 'writes', leaseDelivery: 'writes', delivered: 'writes', undelivered: 'writes',
-  retryStuck: 'writes',
+  retryStuck: 'writes', takePace: 'writes', restPace: 'writes', noteDone: 'writes',
 };
 
 /** `target` with every writing method asking first. */

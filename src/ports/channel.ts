@@ -1,3 +1,4 @@
+import type { Limit } from '../core/pace.ts';
 import type { Notice } from '../core/vocabulary.ts';
 
 export interface ChannelCapabilities {
@@ -33,6 +34,8 @@ export interface Channel {
   readonly name: string;
   readonly type: string;
   readonly capabilities: ChannelCapabilities;
+  /** What the sink bears: each message takes one from every bucket. Shared by all workers through the ledger; the first is the channel's own. */
+  readonly limits?: readonly Limit[];
   /** Returns the sink's own id of the message, for the ledger. */
   send(message: Outgoing, signal: AbortSignal): Promise<string>;
   /** For `doctor`: reachable and permitted, without sending anything. Throws like `send`. */

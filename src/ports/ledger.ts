@@ -3,6 +3,7 @@
  * state and the fencing epoch, and that also carries what belongs to the change: keys, debts, locks, notices, audit.
  */
 import type { Anchor } from '../core/anchor.ts';
+import type { Limit } from '../core/pace.ts';
 import type { CredentialPlan, PlannedText } from '../core/plan.ts';
 import type {
   Actor,
@@ -276,6 +277,19 @@ export interface Delivery {
   readonly incident: IncidentNews | null;
 }
 
+/** How a channel fares, as far as something is undelivered there. Ages in milliseconds. */
+export interface ChannelLag {
+  readonly channel: string;
+  readonly waiting: number;
+  readonly stuck: number;
+  /** Of the oldest that waits; null when none waits. */
+  readonly oldestAgeMs: number | null;
+  /** How long nothing got through while something failed; null when the channel fails at nothing. */
+  readonly failingMs: number | null;
+  /** Of the newest that failed. */
+  readonly lastError: string | null;
+}
+
 export interface AuditVerdict {
   readonly ok: boolean;
   readonly events: number;
@@ -430,8 +444,10 @@ export interface Ledger {
   // outbox
   /** Notices that belong to no rotation's commit. De-duplicated by (channel, dedupeKey) within `quietMs`. */
   notify(notice: Notice, channels: readonly string[], quietMs: number): Promise<void>;
-  /** Of an incident's messages to a channel the earlier first: the next one waits until that is delivered or stuck. */
-  deliverable(limit: number): Promise<readonly string[]>;
+  /** Ids of the deliveries that are due (of one channel), the longest due first. Of an incident's messages to a channel the later one waits until the earlier is delivered or stuck. */
+  deliverable(limit: number, channel?: string): Promise<readonly string[]>;
+  /** Names of the channels to which anything is due, in order. */
+  dueChannels(): Promise<readonly string[]>;
   leaseDelivery(id: string, worker: string, ttlMs: number): Promise<Delivery | null>;
   delivered(delivery: Delivery, receipt: string): Promise<void>;
   /** `delayMs` null: stuck for good (refused), shown until a person acts. */
@@ -439,6 +455,18 @@ export interface Ledger {
   deliveries(filter: { readonly state?: Delivery['state'] }, page: Page): Promise<readonly Delivery[]>;
   /** Makes stuck deliveries of a channel wait again. */
   retryStuck(channel?: string): Promise<number>;
+  /** How each channel fares that has something undelivered, in the order of their names. */
+  channelLags(): Promise<readonly ChannelLag[]>;
+
+  // what all workers share of time
+  /** Takes one from a bucket that all workers share: milliseconds to wait before using it. Null, and nothing is taken, when that is more than `longestMs`. */
+  takePace(limit: Limit, longestMs: number): Promise<number | null>;
+  /** That bucket gives nothing for so long, milliseconds. */
+  restPace(limit: Limit, ms: number): Promise<void>;
+  /** Remembers that something was done just now, by any worker. */
+  noteDone(what: string): Promise<void>;
+  /** How long ago it was last done, milliseconds; null for never. */
+  sinceDone(what: string): Promise<number | null>;
 
   figures(): Promise<LedgerFigures>;
   /** Figures of the last and the next `spanMs`. */

@@ -37,6 +37,7 @@ const every: Record<string, Notice> = {
   alert: alertNotice({ message: 'fired', lead: firing('01JA'), others: [], now: START }),
   alertOver: alertNotice({ message: 'resolved', lead: firing('01JA'), others: [], now: START }),
   digest: digestNotice({ digest: { id: '01JD', openedAt: START, lastAt: START, saidAt: null, dirty: true, total: 40, bySeverity: { info: 0, warning: 40, critical: 0 } }, open: [firing('01JA')], now: START }),
+  channelFailing: notices.channelFailing({ channel: 'ops', waiting: 3, stuck: 1, oldestAgeMs: 1_800_000, failingMs: 1_800_000, lastError: 'Slack answered HTTP 503' }),
   test: notices.testNotice({ id: '1', who: 'cli:alice@host' }),
 };
 

@@ -1,10 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEmailChannel } from '../../src/channels/email/index.ts';
 import type { EmailChannelOptions } from '../../src/channels/email/index.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { outgoing, refusal, runChannelContract } from '../contracts/channel.ts';
+import { ofIncident, outgoing, refusal, runChannelContract } from '../contracts/channel.ts';
 import { parsed, startMailCatcher } from '../support/mail.ts';
 import type { CaughtMail, MailCatcher, MailFault } from '../support/mail.ts';
 
@@ -60,6 +61,30 @@ describe('email channel', () => {
     expect(JSON.stringify(a?.headers.get('list'))).toContain('keyturn.example.com');
   });
 
+  it('is one thread for one incident, under one subject', async () => {
+    const first = ofIncident(null, 'firing', { title: 'Much too busy' });
+    const receipt = await channel().send(first, never);
+    await channel().send({ ...first, attempt: 2 }, never);
+    await channel().send(ofIncident(receipt, 'resolved', { title: 'Quiet again' }), never);
+    const [root, again, over] = await Promise.all(mail.messages.map(parsed));
+    expect(root?.messageId).toBe('<incident.01JINCIDENT00000000000000000@example.com>');
+    expect(again?.messageId).toBe(root?.messageId);
+    expect([over?.inReplyTo, over?.references]).toEqual([root?.messageId, root?.messageId]);
+    expect([root?.subject, over?.subject]).toEqual(['[keyturn] Much too busy', 'Re: [keyturn] Much too busy']);
+    expect(over?.text).toMatch(/^Resolved: Quiet again/);
+    expect(over?.headers.get('auto-submitted')).toBe('auto-generated');
+  });
+
+  it('is signed by DKIM when a key is configured, and not sent at all when that key can not sign', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+    const dkim = { domain: 'example.com', selector: 'keyturn', key: () => new Secret(privateKey) };
+    await channel({ dkim }).send(outgoing(), never);
+    expect(mail.messages[0]?.raw).toMatch(/^DKIM-Signature: [^]*d=example\.com;[^]*s=keyturn;/m);
+    const error = await refusal(channel({ dkim: { ...dkim, key: () => new Secret('-----BEGIN NOTHING-----') } }).send(outgoing(), never));
+    expect([error.code, error.effect]).toEqual(['CHANNEL_REFUSED', 'none']);
+    expect(mail.messages).toHaveLength(1);
+  });
+
   it('has a text and an HTML form, and loads nothing from anywhere', async () => {
     await channel().send(outgoing(), never);
     const [read] = await Promise.all(mail.messages.map(parsed));
@@ -112,6 +137,7 @@ describe('email channel', () => {
   it('refuses to go on in the clear when it must not', async () => {
     const error = await refusal(channel({ requireTLS: true }).send(outgoing(), never));
     expect(error.code).toBe('CHANNEL_UNAVAILABLE');
+    expect(error.sentence).toContain('STARTTLS');
     expect(mail.messages).toEqual([]);
   });
 

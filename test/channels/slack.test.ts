@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSlackChannel } from '../../src/channels/slack/index.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { outgoing, refusal, runChannelContract } from '../contracts/channel.ts';
+import { ofIncident, outgoing, refusal, runChannelContract } from '../contracts/channel.ts';
 import type { ReceivedMessage } from '../contracts/channel.ts';
 import { startSlackCatcher } from '../support/slack.ts';
 import type { SlackCatcher, SlackFault } from '../support/slack.ts';
@@ -23,8 +23,8 @@ function unescaped(text: string): string {
 function received(slack: SlackCatcher): ReceivedMessage[] {
   return slack.messages.map((message) => {
     const markup = [message.text, ...texts(message.blocks)].join('\n');
-    const { event_payload: payload } = message.metadata as { event_payload: { delivery_id: string } };
-    return { deliveryId: payload.delivery_id, visible: unescaped(markup), markup };
+    const { event_payload: payload } = message.metadata as { event_payload: { delivery_id?: string } };
+    return { deliveryId: payload.delivery_id ?? 'updated', visible: unescaped(markup), markup };
   });
 }
 
@@ -69,6 +69,8 @@ describe('slack channel', () => {
       for (const element of block.elements ?? []) expect(element.text.length).toBeLessThanOrEqual(2_000);
     }
     expect(message?.text.length).toBeLessThanOrEqual(4_000);
+    expect(JSON.stringify(blocks).length).toBeLessThanOrEqual(12_000);
+    expect(JSON.stringify(blocks)).toContain('Shortened');
     expect(JSON.stringify(blocks)).not.toMatch(/&(?!amp;|lt;|gt;)/);
   });
 
@@ -129,6 +131,58 @@ describe('slack channel', () => {
     expect((await refusal(channel().probe(never))).todo).toContain('chat:write');
     slack.failNext({ method: 'conversations.info', kind: 'status', status: 200, headers: { 'content-type': 'application/json' }, body: '{"ok":true,"channel":{"is_member":false}}' });
     expect((await refusal(channel({ channel: 'C0123456789' }).probe(never))).todo).toContain('/invite');
+  });
+
+  const root = async (ops = channel()): Promise<string> => await ops.send(ofIncident(null), never);
+
+  describe('of an incident', () => {
+    it('is one message that is kept up to date, with its news as replies', async () => {
+      const ops = channel({ mention: '@here' });
+      const receipt = await root(ops);
+      expect(receipt).toMatch(/^C\w+:\d+\.\d+$/);
+      await ops.send(ofIncident(receipt, 'firing', { severity: 'critical', title: 'Worse' }), never);
+      await ops.send(ofIncident(receipt, 'resolved', { title: 'Over', severity: 'critical' }), never);
+      const [first, worse, over, ...more] = slack.messages;
+      expect(more).toEqual([]);
+      expect(first).toMatchObject({ threadTs: null, edits: 2, text: expect.stringContaining('✅ Over') });
+      expect([worse?.threadTs, over?.threadTs]).toEqual([first?.ts, first?.ts]);
+      // Who was called for a worse turn is not called for its end.
+      expect([first, worse, over].map((message) => message?.text.includes('<!here>'))).toEqual([false, true, false]);
+    });
+
+    it.each(['message_not_found', 'cant_update_message', 'edit_window_closed'])('whose message can not be edited (%s) tells its news whole in the thread', async (error) => {
+      const receipt = await root();
+      slack.failNext({ method: 'chat.update', kind: 'error', error });
+      await channel().send(ofIncident(receipt, 'resolved'), never);
+      expect(slack.messages[1]?.threadTs).toBe(slack.messages[0]?.ts);
+      expect(JSON.stringify(slack.messages[1]?.blocks)).toContain('New key');
+    });
+
+    it('whose message somebody deleted goes on alone', async () => {
+      const receipt = await root();
+      slack.remove(slack.messages[0]?.ts ?? '');
+      const alone = await channel().send(ofIncident(receipt, 'resolved'), never);
+      expect(slack.messages).toMatchObject([{ threadTs: null }]);
+      expect(alone).toContain(slack.messages[0]?.ts);
+    });
+
+    it.each(['chat.update', 'chat.postMessage'])('after the answer to %s was lost, there is one reply all the same', async (method) => {
+      const ops = channel();
+      const receipt = await root(ops);
+      const news = ofIncident(receipt, 'resolved');
+      slack.failNext({ method, kind: 'answer-lost' });
+      expect((await refusal(ops.send(news, never))).code).toBe('CHANNEL_UNAVAILABLE');
+      await ops.send({ ...news, attempt: 2 }, never);
+      expect(slack.messages).toHaveLength(2);
+      expect(slack.messages[1]).toMatchObject({ threadTs: slack.messages[0]?.ts });
+    });
+
+    it('waits when Slack asks it to, and has posted nothing then', async () => {
+      const receipt = await root();
+      slack.failNext({ method: 'chat.update', kind: 'status', status: 429, headers: { 'retry-after': '5' } });
+      expect(await refusal(channel().send(ofIncident(receipt), never))).toMatchObject({ retryAfterMs: 5_000, effect: 'none' });
+      expect(slack.messages).toHaveLength(1);
+    });
   });
 
   it('refuses a mention that is none', () => {

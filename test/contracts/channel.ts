@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyturnError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Notice } from '../../src/core/vocabulary.ts';
-import type { Channel, Outgoing } from '../../src/ports/channel.ts';
+import type { Channel, IncidentNews, Outgoing } from '../../src/ports/channel.ts';
 
 /** `refused`: for ever. `busy`: not now. `hang`: no answer. `answer-lost`: arrives, but the answer does not. */
 export type ChannelFault = 'refused' | 'busy' | 'hang' | 'answer-lost';
@@ -47,6 +47,11 @@ export const sampleNotice: Notice = {
 let counter = 0;
 export function outgoing(changes: Partial<Notice> = {}, attempt = 1, deliveryId = `01JDELIVERY${String((counter += 1)).padStart(6, '0')}`): Outgoing {
   return { deliveryId, notice: { ...sampleNotice, ...changes }, createdAt: new Date(), attempt, incident: null };
+}
+
+/** A message of an incident: the first without a receipt. */
+export function ofIncident(rootReceipt: string | null, status: IncidentNews['status'] = 'firing', changes: Partial<Notice> = {}): Outgoing {
+  return { ...outgoing(changes), incident: { id: '01JINCIDENT00000000000000000', status, rootReceipt } };
 }
 
 export async function refusal(work: Promise<unknown>): Promise<KeyturnError> {
@@ -166,6 +171,29 @@ export function runChannelContract(name: string, makeHarness: () => Promise<Chan
       await send(outgoing({ title: long, happened: long, means: long, todo: Array.from({ length: 40 }, () => long), facts: Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`Fact ${i}`, long])) }));
       const [received] = await harness.received();
       expect(received?.visible).toMatch(/characters cut|left out|…/);
+    });
+
+    it('tells of an incident from its first message to its last, each with an id of its own', async () => {
+      const first = ofIncident(null);
+      const root = await send(first);
+      const sent = [first, ofIncident(root, 'firing', { severity: 'critical' }), ofIncident(root, 'recovering'), ofIncident(root, 'silenced'), ofIncident(root, 'resolved')];
+      for (const message of sent.slice(1)) expect(await send(message)).not.toBe('');
+      const ids = new Set((await harness.received()).map((message) => message.deliveryId));
+      for (const message of sent.slice(1)) expect(ids).toContain(message.deliveryId);
+    });
+
+    it('tells of an incident whose first message left a receipt that says nothing', async () => {
+      const message = ofIncident('of an older version', 'resolved');
+      await send(message);
+      expect((await harness.received()).map((received) => received.deliveryId)).toEqual([message.deliveryId]);
+    });
+
+    it('a notice whose template fails goes out plainly', async () => {
+      const broken = { ...outgoing(), notice: { ...sampleNotice, todo: null, facts: null } as unknown as Notice };
+      await send(broken);
+      const [received] = await harness.received();
+      expect(received?.visible).toContain(sampleNotice.title);
+      expect(received?.visible).toContain(sampleNotice.happened);
     });
 
     it('its probe answers without sending anything', async () => {

@@ -95,6 +95,9 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
       ['delivered', () => ledger.delivered(delivery, 'r')],
       ['undelivered', () => ledger.undelivered(delivery, 'x', 1)],
       ['retryStuck', () => ledger.retryStuck()],
+      ['takePace', () => ledger.takePace({ key: 'p', everyMs: 1, burst: 1 }, 1)],
+      ['restPace', () => ledger.restPace({ key: 'p', everyMs: 1, burst: 1 }, 1)],
+      ['noteDone', () => ledger.noteDone('sweep')],
     ];
     for (const [name, write] of writes) expect([name, await failure(write())]).toEqual([name, expect.objectContaining({ code: 'LEDGER_NEWER' })]);
     expect(await contents(open)).toEqual(before);
@@ -108,7 +111,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
 /** Methods that only read, or that ask in their own statement (the test before). */
 const READS = [
   'kind', 'credential', 'declaredCredentials', 'dueCredentials', 'key', 'keys', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
-  'payableDebts', 'auditHead', 'auditEvents', 'deliverable', 'deliveries', 'daily', 'sync', 'close', 'ping', 'lease', 'renew', 'commit',
+  'payableDebts', 'auditHead', 'auditEvents', 'deliverable', 'dueChannels', 'deliveries', 'channelLags', 'sinceDone', 'daily', 'sync', 'close', 'ping', 'lease', 'renew', 'commit',
 ];
 
 async function contents({ pool }: OpenRuntime): Promise<unknown> {

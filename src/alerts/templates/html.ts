@@ -24,7 +24,7 @@ const DARK = `
 
 export function renderHtml(dirty: Notice, options: RenderOptions = {}): string {
   const notice = cleaned(dirty);
-  const body = [headRow(notice), textRow(notice), todoRow(notice.todo), factsRow(notice.facts), footRow(notice, options.at)].join('\n');
+  const body = [headRow(notice, options.status), textRow(notice), todoRow(notice.todo), factsRow(notice.facts), footRow(notice, options.at)].join('\n');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,8 +49,8 @@ ${body}
 `;
 }
 
-function headRow(notice: Notice): string {
-  const look = lookOf(notice);
+function headRow(notice: Notice, status: RenderOptions['status']): string {
+  const look = lookOf(notice, status);
   return `<tr><td style="height:5px;line-height:5px;font-size:0;background:${look.colour};">&nbsp;</td></tr>
 <tr><td class="kt-pad" align="left" style="padding:24px 32px 0;">
 <span style="display:inline-block;padding:3px 10px;border-radius:11px;background:${look.colour};color:#ffffff;font-size:12px;line-height:16px;font-weight:600;">${escapeHtml(look.word)}</span>

@@ -1,10 +1,13 @@
 /** What the three forms of a notice share. Pure. */
 import { scrub } from '../../core/secret.ts';
 import type { Notice, Severity } from '../../core/vocabulary.ts';
+import type { IncidentNews } from '../../ports/channel.ts';
 
 export interface RenderOptions {
   /** When the cause happened; shown, because a message may arrive later. */
   readonly at?: Date;
+  /** Of the incident that it tells of; absent for a message that stands alone. */
+  readonly status?: IncidentNews['status'];
 }
 
 export interface Segment {
@@ -69,7 +72,7 @@ export function cleaned(notice: Notice): Notice {
   };
 }
 
-interface Look {
+export interface Look {
   readonly emoji: string;
   readonly word: string;
   /** Of the bar and the badge: readable with white text on it, on light and dark ground. */
@@ -83,8 +86,18 @@ const LOOKS: Readonly<Record<Severity, Look>> = {
 };
 const GOOD: Look = { emoji: '✅', word: 'Done', colour: '#1a7f4b' };
 
-/** Good news looks good; the rest looks like its severity. */
-export function lookOf(notice: Notice): Look {
+/** What is no longer burning looks so, whatever its severity is. */
+const STATUS_LOOKS: Readonly<Partial<Record<IncidentNews['status'], Look>>> = {
+  recovering: { emoji: '⏳', word: 'Recovering', colour: '#2563a8' },
+  resolved: { emoji: '✅', word: 'Resolved', colour: '#1a7f4b' },
+  expired: { emoji: '⌛', word: 'Expired', colour: '#5b6670' },
+  silenced: { emoji: '🔕', word: 'Silenced', colour: '#5b6670' },
+};
+
+/** An incident looks like its status, good news looks good; the rest looks like its severity. */
+export function lookOf(notice: Notice, status?: IncidentNews['status']): Look {
+  const known = status === undefined ? undefined : STATUS_LOOKS[status];
+  if (known !== undefined) return known;
   const good = notice.severity === 'info' && (notice.kind === 'rotation_done' || notice.kind === 'key_revoked');
   return good ? GOOD : LOOKS[notice.severity];
 }

@@ -1,10 +1,12 @@
 /**
  * A notice as Slack Block Kit. Limits: https://docs.slack.dev/reference/block-kit/blocks (header 150 characters,
- * section 3,000, field 2,000, ten fields a section, fifty blocks), counted after escaping, as Slack does.
+ * section 3,000, field 2,000, ten fields a section, fifty blocks), counted after escaping, as Slack does. Undocumented:
+ * beyond some 13,000 characters of blocks Slack fails, so texts are shortened until all of them together are below 12,000.
  */
 import type { Notice } from '../../core/vocabulary.ts';
-import { cleaned, clip, footOf, instant, isIdentifier, lookOf, segments } from './parts.ts';
+import { cleaned, footOf, instant, isIdentifier, lookOf } from './parts.ts';
 import type { RenderOptions } from './parts.ts';
+import { codeMarks, fit, noMarks } from './slack-text.ts';
 
 interface PlainText {
   readonly type: 'plain_text';
@@ -35,40 +37,94 @@ export interface SlackMessage {
 export interface SlackRenderOptions extends RenderOptions {
   /** Who is called when the notice is critical, in Slack's own form: `<!here>`, `<@U123>`, `<!subteam^S123>`. */
   readonly mention?: string;
+  /** `whole` (by default): a message of its own. `reply`: below one that shows the facts already. */
+  readonly form?: 'whole' | 'reply';
 }
 
-const MAX = { header: 150, section: 3_000, label: 80, value: 1_800, text: 3_500, todoSteps: 10 } as const;
+/** How long each part may be. */
+interface Room {
+  readonly section: number;
+  readonly label: number;
+  readonly value: number;
+  readonly steps: number;
+  readonly facts: number;
+}
+
+const ROOMY: Room = { section: 3_000, label: 80, value: 1_800, steps: 10, facts: 20 };
+/** Each for messages that the one before could not bring below the budget; the last always can. */
+const ROOMS: readonly Room[] = [
+  ROOMY,
+  { section: 2_400, label: 80, value: 400, steps: 10, facts: 20 },
+  { section: 1_600, label: 80, value: 180, steps: 8, facts: 20 },
+  { section: 800, label: 60, value: 90, steps: 5, facts: 12 },
+];
+const MAX_HEADER = 150;
+const MAX_TEXT = 3_500;
 const FIELDS_A_SECTION = 10;
-const MAX_FACTS = 20;
+export const BLOCKS_BUDGET = 12_000;
+const SHORTENED = 'Shortened to what Slack takes: `keyturn status` and the control API have it whole.';
 
 export function renderSlack(dirty: Notice, options: SlackRenderOptions = {}): SlackMessage {
   const notice = cleaned(dirty);
-  const call = notice.severity === 'critical' && options.mention !== undefined ? `${options.mention} ` : '';
-  const title = `${lookOf(notice).emoji} ${notice.title}`;
-  const blocks: SlackBlock[] = [
-    { type: 'header', text: { type: 'plain_text', text: fit(title, MAX.header), emoji: true } },
-    section(`${call}${fit(notice.happened, MAX.section / 2, codeMarks)}\n\n${fit(notice.means, MAX.section / 3, codeMarks)}`),
-    ...todoBlocks(notice.todo),
-    ...factBlocks(notice.facts),
-    { type: 'divider' },
-    { type: 'context', elements: [mrkdwn(footText(notice, options.at))] },
-  ];
-  return { text: `${call}${fit(`${title}: ${notice.happened}`, MAX.text)}`, blocks };
+  const firing = options.status === undefined || options.status === 'firing';
+  const call = firing && notice.severity === 'critical' && options.mention !== undefined ? `${options.mention} ` : '';
+  const title = `${lookOf(notice, options.status).emoji} ${notice.title}`;
+  const form = options.form === 'reply' ? replyBlocks : wholeBlocks;
+  return { text: `${call}${fit(`${title}: ${notice.happened}`, MAX_TEXT)}`, blocks: withinBudget((room) => form({ notice, options, call, title, room })) };
 }
 
-function todoBlocks(todo: readonly string[]): SlackBlock[] {
+interface Laying {
+  readonly notice: Notice;
+  readonly options: SlackRenderOptions;
+  readonly call: string;
+  readonly title: string;
+  readonly room: Room;
+}
+
+/** The roomiest form below the budget. What had to give way is said in the foot. */
+function withinBudget(blocksIn: (room: Room) => SlackBlock[]): SlackBlock[] {
+  let blocks: SlackBlock[] = [];
+  for (const room of ROOMS) {
+    const shortened: SlackBlock[] = room === ROOMY ? [] : [{ type: 'context', elements: [mrkdwn(SHORTENED)] }];
+    blocks = [...blocksIn(room), ...shortened];
+    if (JSON.stringify(blocks).length <= BLOCKS_BUDGET) break;
+  }
+  return blocks;
+}
+
+function wholeBlocks({ notice, options, call, title, room }: Laying): SlackBlock[] {
+  return [
+    { type: 'header', text: { type: 'plain_text', text: fit(title, MAX_HEADER), emoji: true } },
+    section(`${call}${fit(notice.happened, room.section / 2, codeMarks)}\n\n${fit(notice.means, room.section / 3, codeMarks)}`),
+    ...todoBlocks(notice.todo, room),
+    ...factBlocks(notice.facts, room),
+    { type: 'divider' },
+    { type: 'context', elements: [mrkdwn(footText(notice, options))] },
+  ];
+}
+
+/** Short: the message above shows what is known now. */
+function replyBlocks({ notice, options, call, title, room }: Laying): SlackBlock[] {
+  return [
+    section(`${call}*${fit(title, MAX_HEADER, codeMarks)}*\n${fit(notice.happened, room.section / 2, codeMarks)}`),
+    ...(options.status === undefined || options.status === 'firing' ? todoBlocks(notice.todo, room) : []),
+    { type: 'context', elements: [mrkdwn([lookOf(notice, options.status).word, ...whenParts(options)].join('  ·  '))] },
+  ];
+}
+
+function todoBlocks(todo: readonly string[], room: Room): SlackBlock[] {
   if (todo.length === 0) return [];
-  const shown = todo.slice(0, MAX.todoSteps);
-  const room = Math.floor((MAX.section - 200) / shown.length) - 6;
-  const lines = shown.map((step, index) => `${index + 1}.  ${fit(step, room, codeMarks)}`);
+  const shown = todo.slice(0, room.steps);
+  const each = Math.floor((room.section - 200) / shown.length) - 6;
+  const lines = shown.map((step, index) => `${index + 1}.  ${fit(step, each, codeMarks)}`);
   if (todo.length > shown.length) lines.push(`… and ${todo.length - shown.length} more`);
   return [section(`*What to do*\n${lines.join('\n')}`)];
 }
 
-function factBlocks(facts: Readonly<Record<string, string>>): SlackBlock[] {
+function factBlocks(facts: Readonly<Record<string, string>>, room: Room): SlackBlock[] {
   const entries = Object.entries(facts);
-  const shown = entries.length > MAX_FACTS ? entries.slice(0, MAX_FACTS - 1) : entries;
-  const fields = shown.map(([label, value]) => mrkdwn(`*${fit(label, MAX.label, noMarks)}*\n${factValue(value)}`));
+  const shown = entries.length > room.facts ? entries.slice(0, room.facts - 1) : entries;
+  const fields = shown.map(([label, value]) => mrkdwn(`*${fit(label, room.label, noMarks)}*\n${factValue(value, room.value)}`));
   if (entries.length > shown.length) fields.push(mrkdwn(`*More*\n${entries.length - shown.length} facts left out here`));
   const blocks: SlackBlock[] = [];
   for (let from = 0; from < fields.length; from += FIELDS_A_SECTION) {
@@ -77,42 +133,19 @@ function factBlocks(facts: Readonly<Record<string, string>>): SlackBlock[] {
   return blocks;
 }
 
-function factValue(value: string): string {
+function factValue(value: string, max: number): string {
   if (value === '') return '–';
-  return isIdentifier(value) ? `\`${fit(value, MAX.value, noMarks)}\`` : fit(value, MAX.value, codeMarks);
+  return isIdentifier(value) ? `\`${fit(value, max, noMarks)}\`` : fit(value, max, codeMarks);
 }
 
-function footText(notice: Notice, at: Date | undefined): string {
+function footText(notice: Notice, options: SlackRenderOptions): string {
   const parts = footOf(notice).map(([label, value]) => `${label} \`${fit(value, 120, noMarks)}\``);
-  const when = at === undefined ? [] : [`<!date^${Math.floor(at.getTime() / 1_000)}^{date_short_pretty}, {time}|${instant(at)}>`];
-  return ['Keyturn', lookOf(notice).word, ...parts, ...when].join('  ·  ');
+  return ['Keyturn', lookOf(notice, options.status).word, ...parts, ...whenParts(options)].join('  ·  ');
 }
 
-/** Within inline code Slack knows no escape for its own mark, so a stray one becomes an apostrophe. */
-function noMarks(text: string): string {
-  return text.replaceAll('`', 'ʼ');
-}
-
-/** Keeps pairs of backticks, which Slack renders as code, and disarms everything else that its markup would take as a mark. */
-function codeMarks(text: string): string {
-  return segments(text)
-    .map(({ code, text: part }) => (code ? `\`${part}\`` : noMarks(part).replaceAll(/(?<![\p{L}\p{N}])([*_~])(?=\S)/gu, '\u200B$1\u200B')))
-    .join('');
-}
-
-/** Clips so that the escaped text still fits, then escapes. Never cuts through an entity. */
-function fit(text: string, max: number, marks: (text: string) => string = (plain) => plain): string {
-  let room = max;
-  for (;;) {
-    const escaped = escapeSlack(marks(clip(text, room)));
-    if (escaped.length <= max) return escaped;
-    room = Math.min(room - 1, Math.floor((room * max) / escaped.length));
-  }
-}
-
-/** The three characters that Slack's markup gives a meaning: https://docs.slack.dev/messaging/formatting-message-text */
-export function escapeSlack(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+/** In the reader's own time zone; the text in UTC is for those who can't have that. */
+function whenParts({ at }: SlackRenderOptions): readonly string[] {
+  return at === undefined ? [] : [`<!date^${Math.floor(at.getTime() / 1_000)}^{date_short_pretty}, {time}|${instant(at)}>`];
 }
 
 function section(text: string): SlackBlock {

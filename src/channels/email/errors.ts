@@ -20,12 +20,18 @@ export function mailError(thrown: unknown, server: string): KeyturnError {
   const failure: SmtpFailure & { readonly command?: string } = typeof thrown === 'object' && thrown !== null ? thrown : {};
   const { code = '', responseCode } = failure;
   if (code === 'EAUTH' || code === 'ENOAUTH') return signIn(responseCode, server, failure);
+  if (code === 'ETLS' && failure.command === 'STARTTLS' && failure.response !== undefined) return noStartTls(server, thrown);
   if (code === 'ETLS') return unavailable(`The mail server ${server} offers no encryption that can be trusted: ${said(failure)}.`, thrown, 'Give it a valid certificate, or add its authority with NODE_EXTRA_CA_CERTS.');
   if (responseCode !== undefined) return answered(responseCode, server, failure);
   if (code === 'ECONFIG' || code === 'EENVELOPE') return refused(`The message can't be sent through ${server}: ${said(failure)}.`, 'Check from and to of the channel.');
   const effect = failure.command === CONNECTING && NEVER_CONNECTED.test(failure.message ?? '') ? 'none' : 'unknown';
   const reason = code === 'EABORT' ? 'it does not answer in time' : networkReason(thrown);
   return new KeyturnError('CHANNEL_UNAVAILABLE', `The mail server ${server} did not take the message: ${reason}.`, { cause: thrown, effect });
+}
+
+/** It may be a server that never had it, or somebody in between who takes it out: in the clear nothing is sent either way. */
+function noStartTls(server: string, cause: unknown): KeyturnError {
+  return unavailable(`The mail server ${server} offers no STARTTLS, and without TLS nothing is sent to it.`, cause, 'Let the server offer STARTTLS, set secure: true for a port that speaks TLS from the first byte (465), or requireTLS: false if the way there is safe.');
 }
 
 function signIn(responseCode: number | undefined, server: string, failure: SmtpFailure): KeyturnError {

@@ -10,8 +10,10 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { isLoopback } from '../../net/endpoint.ts';
 import type { Channel, Outgoing } from '../../ports/channel.ts';
+import { dkimOptions, type DkimConfig } from './dkim.ts';
 import { mailError } from './errors.ts';
 import { mailOf } from './message.ts';
+import { receiptOf } from './receipt.ts';
 
 export interface EmailChannelOptions {
   readonly name: string;
@@ -29,10 +31,16 @@ export interface EmailChannelOptions {
   readonly subjectPrefix?: string;
   /** Of one whole attempt, milliseconds; 20,000 by default. */
   readonly timeoutMs?: number;
+  /** Least time between two messages over a while, milliseconds; 500 by default. */
+  readonly paceMs?: number;
+  readonly dkim?: DkimConfig;
 }
 
 const STEP_TIMEOUT_MS = 10_000;
 const MAX_REMEMBERED = 500;
+const PACE_MS = 500;
+/** After a rest so many go at once: a server counts messages by the minute or hour. */
+const BURST = 10;
 
 export function createEmailChannel(options: EmailChannelOptions): Channel {
   for (const address of [options.from, ...options.to]) requireAddress(address, options.name);
@@ -62,12 +70,13 @@ export function createEmailChannel(options: EmailChannelOptions): Channel {
       throw partlyRefused(failures, (info.rejected ?? []).map(bare), server);
     }
     taken.delete(message.deliveryId);
-    return info.messageId;
+    return receiptOf({ messageId: info.messageId, subject: typeof mail.subject === 'string' ? mail.subject.replace(/^Re: /, '') : '' });
   }
 
   return {
     name: options.name,
     type: 'email',
+    limits: [{ key: `smtp.${server}.${bare(options.from)}`, everyMs: options.paceMs ?? PACE_MS, burst: BURST }],
     capabilities: { reconcile: false },
     send: (message, signal) => attempt(signal, (transport, bounded) => deliver(transport, message, bounded)),
     probe: (signal) => attempt(signal, (transport, bounded) => bounds(transport.verify(), bounded)),
@@ -75,7 +84,9 @@ export function createEmailChannel(options: EmailChannelOptions): Channel {
 }
 
 async function connect(options: EmailChannelOptions) {
-  const [{ createTransport }, password] = await Promise.all([import('nodemailer'), options.password?.()]);
+  const [{ createTransport }, password, dkim] = await Promise.all([
+    import('nodemailer'), options.password?.(), options.dkim === undefined ? undefined : dkimOptions(options.dkim, options.name),
+  ]);
   const requireTLS = options.requireTLS ?? !isLoopback(options.host);
   const step = Math.min(STEP_TIMEOUT_MS, timeoutOf(options));
   return createTransport({
@@ -90,6 +101,7 @@ async function connect(options: EmailChannelOptions) {
     socketTimeout: timeoutOf(options),
     disableFileAccess: true,
     disableUrlAccess: true,
+    ...(dkim === undefined ? {} : { dkim }),
     ...(options.user === undefined ? {} : { auth: { user: options.user, pass: password?.reveal() ?? '' }, forceAuth: true }),
   });
 }

@@ -1,19 +1,25 @@
 /* oxlint-disable unicorn/require-post-message-target-origin -- chat.postMessage is Slack's, not a window's */
 /**
- * Slack, by chat.postMessage: https://docs.slack.dev/reference/methods/chat.postMessage
+ * Slack, by chat.postMessage and chat.update: https://docs.slack.dev/reference/methods/chat.postMessage
  *
- * The answer lost: the message may be there. A later attempt looks for its delivery id in the channel's history first
- * (scopes channels:history, or groups:history for a private channel; and channels:read when the channel is given by
- * name). Without those rights it posts again: at least once. What remains: Slack accepting a request later than we look.
+ * An incident is one message that always shows how things stand, and its news are replies in that message's thread.
+ * The message is updated before the reply is posted: an update can be repeated without harm, a post can not.
+ *
+ * The answer lost: the message may be there. A later attempt looks for its delivery id in the channel's history and in the
+ * thread first (scopes channels:history, or groups:history for a private channel; and channels:read when the channel is
+ * given by name). Without those rights it posts again: at least once. What remains: Slack accepting a request later than we look.
  */
 import type { FetchFunction, WebClient } from '@slack/web-api';
-import { renderSlack } from '../../alerts/templates/index.ts';
-import { KeyturnError } from '../../core/errors.ts';
+import { escapeSlack, orPlainly, renderSlack, type SlackMessage } from '../../alerts/templates/index.ts';
 import type { Secret } from '../../core/secret.ts';
 import { endpoint } from '../../net/endpoint.ts';
 import type { Channel, Outgoing } from '../../ports/channel.ts';
 import { slackCode, slackError } from './errors.ts';
-import { channelId, EVENT_TYPE, findDelivery } from './reconcile.ts';
+import { limitsOf, POST_EVERY_MS, updatePlace } from './limits.ts';
+import { mentionOf } from './mention.ts';
+import { MAY_NOT_LOOK, probe } from './probe.ts';
+import { placeOf, receiptOf, type SlackPlace } from './receipt.ts';
+import { channelId, EVENT_TYPE, findDelivery, findReply } from './reconcile.ts';
 
 export interface SlackChannelOptions {
   readonly name: string;
@@ -24,35 +30,44 @@ export interface SlackChannelOptions {
   readonly slackApiUrl?: string;
   /** Of one whole attempt, milliseconds; 15,000 by default. */
   readonly timeoutMs?: number;
+  /** Least time between two messages, milliseconds; 1,000 by default, which is Slack's own limit. */
+  readonly paceMs?: number;
   /** Whom critical notices call: `@here`, `@channel`, a user or group id, or Slack's own form `<!subteam^S…>`. */
   readonly mention?: string;
 }
 
-/** Answers of reading calls that mean: not permitted to look, rather than not there. */
-const MAY_NOT_LOOK = new Set(['missing_scope', 'no_permission', 'not_allowed_token_type', 'channel_not_found', 'not_in_channel', 'unknown_method', 'method_not_supported_for_channel_type']);
+/** The message can not be edited (any more): its news must stand in a message of their own. */
+const NOT_EDITABLE = new Set(['message_not_found', 'cant_update_message', 'edit_window_closed', 'channel_not_found', 'is_inactive', 'not_in_channel', 'cant_update_ephemeral', 'update_failed']);
+/** There is no such thread to reply in (any more). */
+const NO_THREAD = new Set(['thread_not_found', 'message_not_found', 'cannot_reply_to_message', 'invalid_thread_ts', 'restricted_action_thread_locked', 'restricted_action_non_threadable_channel', 'channel_not_found']);
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {}, setLevel() {}, setName() {}, getLevel: () => 'error' } as const;
 
 export function createSlackChannel(options: SlackChannelOptions): Channel {
   const api = endpoint(options.slackApiUrl ?? 'https://slack.com/api/', `channel ${options.name}`).href.replace(/\/*$/, '/');
   const mention = mentionOf(options.mention);
+  const paceMs = options.paceMs ?? POST_EVERY_MS;
   let reconcile = true;
   let knownId: string | null = null;
 
-  async function attempt<T>(signal: AbortSignal, act: (client: WebClient) => Promise<T>): Promise<T> {
+  async function attempt<T>(signal: AbortSignal, act: (client: WebClient, bounded: AbortSignal) => Promise<T>): Promise<T> {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? 15_000)]);
     try {
-      return await act(await connect(options, api, bounded));
+      return await act(await connect(options, api, bounded), bounded);
     } catch (error) {
       throw slackError(error, options.channel);
     }
   }
 
   /** The message of an earlier attempt; null when it isn't there or when we may not look. */
-  async function earlier(client: WebClient, message: Outgoing): Promise<string | null> {
+  async function earlier(client: WebClient, message: Outgoing, root: SlackPlace | null): Promise<SlackPlace | null> {
+    const { deliveryId, createdAt } = message;
     try {
+      const reply = root === null ? null : await inThread(client, root, message);
+      if (root !== null && reply !== null) return { ...root, ts: reply };
       knownId ??= await channelId(client, options.channel);
-      return knownId === null ? null : await findDelivery(client, knownId, message.deliveryId, message.createdAt);
+      const ts = knownId === null ? null : await findDelivery(client, knownId, deliveryId, createdAt);
+      return knownId === null || ts === null ? null : { channel: knownId, ts };
     } catch (error) {
       const code = slackCode(error);
       if (code === null || !MAY_NOT_LOOK.has(code)) throw error;
@@ -61,28 +76,79 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
     }
   }
 
+  async function post(client: WebClient, message: Outgoing, form: 'whole' | 'reply', root: SlackPlace | null): Promise<SlackPlace> {
+    const { deliveryId, notice, incident } = message;
+    const posted = await client.chat.postMessage({
+      channel: root?.channel ?? options.channel,
+      ...layout(message, form, mention),
+      ...(root === null ? {} : { thread_ts: root.ts }),
+      metadata: { event_type: EVENT_TYPE, event_payload: { delivery_id: deliveryId, kind: notice.kind, ...(incident === null ? {} : { incident: incident.id }) } },
+      unfurl_links: false,
+      unfurl_media: false,
+    });
+    if (root === null) knownId = posted.channel ?? knownId;
+    return { channel: posted.channel ?? options.channel, ts: posted.ts ?? '' };
+  }
+
+  /** Shows how things stand now. False when the message can't be edited. */
+  async function update(client: WebClient, message: Outgoing, root: SlackPlace, signal: AbortSignal): Promise<boolean> {
+    await updatePlace(api, paceMs, signal);
+    // Without the delivery's id, which would have a later attempt take this message for its reply.
+    const metadata = { event_type: EVENT_TYPE, event_payload: { kind: message.notice.kind, incident: message.incident?.id ?? '' } };
+    try {
+      await client.chat.update({ ...root, ...layout(message, 'whole', null), metadata });
+      return true;
+    } catch (error) {
+      if (NOT_EDITABLE.has(slackCode(error) ?? '')) return false;
+      throw error;
+    }
+  }
+
+  /** In the thread, whole where the message above could not be brought up to date; alone when there is no thread any more. */
+  async function news(client: WebClient, message: Outgoing, root: SlackPlace, signal: AbortSignal): Promise<SlackPlace> {
+    const edited = await update(client, message, root, signal);
+    const found = message.attempt > 1 ? await earlier(client, message, root) : null;
+    if (found !== null) return found;
+    try {
+      return await post(client, message, edited ? 'reply' : 'whole', root);
+    } catch (error) {
+      if (!NO_THREAD.has(slackCode(error) ?? '')) throw error;
+      return await post(client, message, 'whole', null);
+    }
+  }
+
   return {
     name: options.name,
     type: 'slack',
+    limits: limitsOf(api, options.channel, paceMs),
     get capabilities() {
       return { reconcile };
     },
     send: (message, signal) =>
-      attempt(signal, async (client) => {
-        const found = message.attempt > 1 ? await earlier(client, message) : null;
-        if (found !== null) return `${knownId ?? options.channel}/${found}`;
-        const posted = await client.chat.postMessage({
-          channel: options.channel,
-          ...renderSlack(message.notice, { at: message.createdAt, ...(mention === null ? {} : { mention }) }),
-          metadata: { event_type: EVENT_TYPE, event_payload: { delivery_id: message.deliveryId, kind: message.notice.kind } },
-          unfurl_links: false,
-          unfurl_media: false,
-        });
-        knownId = posted.channel ?? knownId;
-        return `${posted.channel ?? options.channel}/${posted.ts ?? ''}`;
+      attempt(signal, async (client, bounded) => {
+        const root = placeOf(message.incident?.rootReceipt ?? null);
+        if (root !== null) return receiptOf(await news(client, message, root, bounded));
+        const found = message.attempt > 1 ? await earlier(client, message, null) : null;
+        return receiptOf(found ?? (await post(client, message, 'whole', null)));
       }),
     probe: (signal) => attempt(signal, (client) => probe(client, options.channel)),
   };
+}
+
+/** The reply of an earlier attempt; null too when there is no such thread. */
+async function inThread(client: WebClient, root: SlackPlace, { deliveryId, createdAt }: Outgoing): Promise<string | null> {
+  try {
+    return await findReply(client, root, deliveryId, createdAt);
+  } catch (error) {
+    if (NO_THREAD.has(slackCode(error) ?? '')) return null;
+    throw error;
+  }
+}
+
+/** What Slack is given to show; plainly when the template fails. */
+function layout({ notice, createdAt, incident }: Outgoing, form: 'whole' | 'reply', mention: string | null): SlackMessage {
+  const options = { at: createdAt, form, ...(mention === null ? {} : { mention }), ...(incident === null ? {} : { status: incident.status }) };
+  return orPlainly(notice, () => renderSlack(notice, options), ({ text }) => ({ text: escapeSlack(text), blocks: [] }));
 }
 
 async function connect(options: SlackChannelOptions, api: string, signal: AbortSignal): Promise<WebClient> {
@@ -97,39 +163,4 @@ async function connect(options: SlackChannelOptions, api: string, signal: AbortS
     fetch: bounded,
     logger: { ...SILENT, getLevel: () => LogLevel.ERROR },
   });
-}
-
-/** auth.test proves the token; the scopes that its answer lists, and conversations.info where permitted, the rest. */
-async function probe(client: WebClient, channel: string): Promise<void> {
-  const scopes = (await client.auth.test()).response_metadata?.scopes ?? [];
-  if (scopes.length > 0 && !scopes.includes('chat:write')) {
-    throw new KeyturnError('CHANNEL_REFUSED', `The Slack token may not post to ${channel}.`, { todo: 'Give the app the scope `chat:write` and install it again.', effect: 'none' });
-  }
-  const member = await isMember(client, channel);
-  if (member === false && !scopes.includes('chat:write.public')) {
-    throw new KeyturnError('CHANNEL_REFUSED', `The Slack app is not a member of ${channel}.`, { todo: 'Invite it: /invite @app.', effect: 'none' });
-  }
-}
-
-/** Null when the app may not look. Throws channel_not_found for an id that Slack does not know. */
-async function isMember(client: WebClient, channel: string): Promise<boolean | null> {
-  try {
-    const id = await channelId(client, channel);
-    if (id === null) return null;
-    const answer = await client.conversations.info({ channel: id });
-    return answer.channel?.is_member ?? null;
-  } catch (error) {
-    const code = slackCode(error);
-    if (code !== null && code !== 'channel_not_found' && MAY_NOT_LOOK.has(code)) return null;
-    throw error;
-  }
-}
-
-function mentionOf(mention: string | undefined): string | null {
-  if (mention === undefined || mention === '') return null;
-  if (/^@?(here|channel|everyone)$/.test(mention)) return `<!${mention.replace('@', '')}>`;
-  if (/^@?[UW][A-Z0-9]+$/.test(mention)) return `<@${mention.replace('@', '')}>`;
-  if (/^@?S[A-Z0-9]+$/.test(mention)) return `<!subteam^${mention.replace('@', '')}>`;
-  if (/^<[@!][^<>]+>$/.test(mention)) return mention;
-  throw new KeyturnError('CONFIG_INVALID', `Slack can't mention ${mention}.`, { todo: 'Use @here, @channel, or the id of a user or group.', effect: 'none' });
 }

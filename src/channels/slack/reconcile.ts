@@ -1,5 +1,6 @@
 /** Looks whether a message whose answer was lost did arrive. */
 import type { WebClient } from '@slack/web-api';
+import type { SlackPlace } from './receipt.ts';
 
 const CHANNEL_ID = /^[CGD][A-Z0-9]{6,}$/;
 const PAGES = 5;
@@ -23,18 +24,30 @@ export async function channelId(client: WebClient, channel: string): Promise<str
   return null;
 }
 
-/** The timestamp (Slack's id of a message) of the message that carries this delivery's id, or null. */
-export async function findDelivery(client: WebClient, id: string, deliveryId: string, since: Date): Promise<string | null> {
-  const oldest = String(Math.floor(since.getTime() / 1_000) - SLACK_SKEW_S);
+/** One page of a channel's history or of a thread, as Slack answers it. */
+interface Page {
+  readonly messages?: readonly { readonly ts?: string }[];
+  readonly response_metadata?: { readonly next_cursor?: string };
+}
+
+/** The timestamp (Slack's id of a message) of the message in the channel that carries this delivery's id, or null. */
+export function findDelivery(client: WebClient, id: string, deliveryId: string, since: Date): Promise<string | null> {
+  return findIn((cursor) => client.conversations.history({ channel: id, ...spanFrom(since), ...cursor }), deliveryId);
+}
+
+/** The same among the replies in a thread, which a channel's history does not show. */
+export function findReply(client: WebClient, root: SlackPlace, deliveryId: string, since: Date): Promise<string | null> {
+  return findIn((cursor) => client.conversations.replies({ ...root, ...spanFrom(since), ...cursor }), deliveryId);
+}
+
+function spanFrom(since: Date) {
+  return { oldest: String(Math.floor(since.getTime() / 1_000) - SLACK_SKEW_S), limit: 200, include_all_metadata: true };
+}
+
+async function findIn(ask: (cursor: { readonly cursor?: string }) => Promise<Page>, deliveryId: string): Promise<string | null> {
   let cursor = '';
   for (let page = 0; page < PAGES; page += 1) {
-    const answer = await client.conversations.history({
-      channel: id,
-      oldest,
-      limit: 200,
-      include_all_metadata: true,
-      ...(cursor === '' ? {} : { cursor }),
-    });
+    const answer = await ask(cursor === '' ? {} : { cursor });
     const found = answer.messages?.find((message) => carries(message, deliveryId));
     if (found?.ts !== undefined) return found.ts;
     cursor = answer.response_metadata?.next_cursor ?? '';

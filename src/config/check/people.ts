@@ -3,7 +3,7 @@ import { channelsFor } from '../routes.ts';
 import type { CheckInput, Remark } from './input.ts';
 
 export function checkPeople(input: CheckInput): readonly Remark[] {
-  return [...logins(input), ...reached(input)];
+  return [...logins(input), ...webhooks(input), ...reached(input)];
 }
 
 function logins({ config }: CheckInput): Remark[] {
@@ -11,6 +11,15 @@ function logins({ config }: CheckInput): Remark[] {
     if (channel.type !== 'email' || (channel.user === undefined) === (channel.password === undefined)) return [];
     const [given, missing] = channel.user === undefined ? ['password', 'user'] : ['user', 'password'];
     return [{ path: ['channels', name, given], message: `stands without ${missing} (expected both or neither)` }];
+  });
+}
+
+/** What each format of a webhook can't do without. */
+function webhooks({ config }: CheckInput): Remark[] {
+  return Object.entries(config.channels).flatMap(([name, channel]): Remark[] => {
+    if (channel.type !== 'webhook') return [];
+    const needed = ({ keyturn: ['url', 'secret'], pagerduty: ['routingKey'], alertmanager: ['url'] } as const)[channel.format];
+    return needed.filter((field) => channel[field] === undefined).map((field) => ({ path: ['channels', name], atKey: true, message: `has no ${field}, which format ${channel.format} needs` }));
   });
 }
 

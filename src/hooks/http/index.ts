@@ -3,11 +3,11 @@
  * over `<t>.<body>` with the shared secret, refuse old t, and drop a repeated `X-Keyturn-Delivery`. An answer that is
  * lost is therefore simply sent again.
  */
-import { createHmac } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KeyturnError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { endpoint, networkReason, shownUrl } from '../../net/endpoint.ts';
+import { signature } from '../../net/signature.ts';
 import type { HookEvent, ReloadHook } from '../../ports/check.ts';
 
 export interface HttpHookOptions {
@@ -87,10 +87,4 @@ export function createHttpHook(options: HttpHookOptions): ReloadHook {
       }
     },
   };
-}
-
-/** `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`. */
-export function signature(body: string, secret: Secret, unixSeconds: number): string {
-  const mac = createHmac('sha256', secret.reveal()).update(`${unixSeconds}.${body}`).digest('hex');
-  return `t=${unixSeconds},v1=${mac}`;
 }

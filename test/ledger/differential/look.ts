@@ -26,6 +26,8 @@ export async function seen({ ledger, ids }: Side): Promise<unknown> {
     openDebts: await ledger.openDebts({ issuer: 'hm', credential: 'a' }),
     ...(await named(ledger)),
     deliveries: await ledger.deliveries({}, { limit: ALL }),
+    lags: await ledger.channelLags(),
+    sinceSweep: await ledger.sinceDone('sweep'),
     waiting: await ledger.deliveries({ state: 'waiting' }, { limit: 2, before: ids.deliveries[3] ?? '' }),
     events: await ledger.auditEvents({}, { limit: ALL }),
     someEvents: await ledger.auditEvents({ credential: 'a' }, { limit: 3, before: '7' }),
@@ -48,5 +50,5 @@ async function named(ledger: Ledger): Promise<Readonly<Record<string, unknown>>>
 
 /** What may be worked on now: ids whose order among equals SQL leaves open. */
 export async function ready({ ledger }: Side): Promise<readonly (readonly string[])[]> {
-  return [await ledger.wakeable(ALL), await ledger.payableDebts(ALL), await ledger.deliverable(ALL)];
+  return [await ledger.wakeable(ALL), await ledger.payableDebts(ALL), await ledger.deliverable(ALL), await ledger.deliverable(ALL, 'ops'), await ledger.dueChannels()];
 }

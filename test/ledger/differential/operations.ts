@@ -167,6 +167,9 @@ const outbox = [
     const delivery = pick(deliveries, given.nth);
     return delivery === undefined ? NOTHING : ledger.undelivered(delivery, 'why', given.span);
   }),
+  operation(1, 'takePace', fc.record({ key: fc.constantFrom('p', 'q'), everyMs: span, burst: fc.integer({ min: 1, max: 3 }), longest: span }), ({ ledger }, { longest, ...limit }) => ledger.takePace(limit, longest)),
+  operation(1, 'restPace', fc.record({ key: fc.constantFrom('p', 'q'), everyMs: span, burst: fc.integer({ min: 1, max: 3 }), ms: span }), ({ ledger }, { ms, ...limit }) => ledger.restPace(limit, ms)),
+  operation(1, 'noteDone', fc.constantFrom('sweep', 'x'), ({ ledger }, what) => ledger.noteDone(what)),
   operation(1, 'retryStuck', fc.constantFrom(undefined, 'ops'), ({ ledger }, channel) => ledger.retryStuck(channel)),
 ];
 

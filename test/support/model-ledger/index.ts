@@ -20,6 +20,7 @@ import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
 import { sealMethods } from './seal.ts';
+import { sharedTimeMethods } from './shared-time.ts';
 import { makeState, type State } from './state.ts';
 import { NO_LEASE } from './tables.ts';
 import type { Journal } from './table.ts';
@@ -91,6 +92,7 @@ function composed(state: State, key: Buffer, installation: string): Ledger {
       ...auditMethods(state),
       ...sealMethods(state, key),
       ...outboxMethods(state),
+      ...sharedTimeMethods(state),
       now: () => new Date(state.now()),
       installation: () => installation,
       figures: () => figures(state),

@@ -28,10 +28,11 @@ export function outboxMethods(state: State) {
     notify: (notice: Notice, channels: readonly string[], quietMs: number) => {
       for (const channel of [...new Set(channels)].sort()) notifyChannel(state, notice, channel, quietMs);
     },
-    deliverable: (limit: number) => {
-      const waiting = state.by.deliveriesInState.of('waiting').filter((row) => isDeliverable(state, row));
+    deliverable: (limit: number, channel?: string) => {
+      const waiting = state.by.deliveriesInState.of('waiting').filter((row) => isDeliverable(state, row) && (channel === undefined || row.channel === channel));
       return inOrder(waiting, (row) => row.nextTryAt, (row) => row.id).slice(0, limit).map((row) => row.id);
     },
+    dueChannels: () => [...new Set(state.by.deliveriesInState.of('waiting').filter((row) => isDeliverable(state, row)).map((row) => row.channel))].sort(),
     leaseDelivery: (id: string, worker: string, ttlMs: number) => leaseDelivery(state, id, worker, ttlMs),
     delivered: (delivery: Delivery, receipt: string) =>
       finish(state, delivery, { state: 'delivered', receipt, deliveredAt: state.now(), lastError: null }),
