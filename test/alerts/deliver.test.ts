@@ -12,7 +12,7 @@ import { createModelLedger } from '../support/model-ledger/index.ts';
 import { sampleNotice } from '../contracts/channel.ts';
 
 const MINUTE = 60_000;
-const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet } as unknown as Log;
+const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 const never = new AbortController().signal;
 
 /** A sink whose answers a test decides; the ledger's clock is the test's. */
@@ -61,7 +61,7 @@ describe('delivering', () => {
   const turn = (): Promise<number> => deliver(delivering, never);
   const keys = (sink: Sink): readonly string[] => sink.sent.map((message) => message.notice.dedupeKey);
 
-  const attempts = async (): Promise<readonly number[]> => (await ledger.deliveries({ state: 'waiting' }, { limit: 9 })).map((one) => one.attempts).sort();
+  const attempts = async (): Promise<readonly number[]> => (await ledger.deliveries({ state: 'waiting' }, { limit: 9 })).map((one) => one.attempts).sort((a, b) => a - b);
 
   it('a busy channel delays no other, and its messages wait without being tried', async () => {
     ops = new Sink('ops', [{ key: 'ops', everyMs: 1, burst: 100 }]);
