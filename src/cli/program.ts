@@ -52,12 +52,12 @@ function addCommand(program: Command, spec: CommandSpec, run: Runner): void {
 
 /** `rotations` lists and has `rotations show`; `deliveries` only holds its commands together. */
 function groupOf(program: Command, name: string, spec: CommandSpec): Command {
-  // Positional: what stands after `alerts route` is its own, also where `alerts` has an option of that name.
-  return program.commands.find((command) => command.name() === name)?.enablePositionalOptions() ?? program.command(name).summary(spec.summary).helpGroup(`${spec.group}:`);
+  return program.commands.find((command) => command.name() === name) ?? program.command(name).summary(spec.summary).helpGroup(`${spec.group}:`);
 }
 
 function givenOf(command: Command): Given {
-  const options = command.opts<Record<string, unknown>>();
+  // With the outer command's: `alerts` reads a `--rule` that stands after `alerts route`, before `route` can.
+  const options = command.optsWithGlobals<Record<string, unknown>>();
   return {
     args: command.args,
     text: (name) => (typeof options[name] === 'string' ? options[name] : undefined),

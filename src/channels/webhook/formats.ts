@@ -26,11 +26,26 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 /** A notice that can't be cleaned (a newer version's, or a damaged one) goes out with what can be read of it. */
 export function safely(notice: Notice): Notice {
   try {
-    return cleaned(notice);
+    return bounded(cleaned(notice));
   } catch {
     const plain = { title: text(notice.title), happened: text(notice.happened), means: '', todo: [], facts: {}, dedupeKey: text(notice.dedupeKey) };
-    return cleaned({ kind: notice.kind, severity: notice.severity, credential: null, issuer: null, rotationId: null, ...plain });
+    return bounded(cleaned({ kind: notice.kind, severity: notice.severity, credential: null, issuer: null, rotationId: null, ...plain }));
   }
+}
+
+const LONGEST = { title: 1_024, text: 8_000, line: 2_000 };
+const MOST = { todo: 50, facts: 100 };
+
+/** Receivers refuse bodies without bounds. */
+function bounded(notice: Notice): Notice {
+  return {
+    ...notice,
+    title: clipped(notice.title, LONGEST.title),
+    happened: clipped(notice.happened, LONGEST.text),
+    means: clipped(notice.means, LONGEST.text),
+    todo: notice.todo.slice(0, MOST.todo).map((line) => clipped(line, LONGEST.line)),
+    facts: Object.fromEntries(Object.entries(notice.facts).slice(0, MOST.facts).map(([label, value]) => [label, clipped(value, LONGEST.line)])),
+  };
 }
 
 const MAX_SUMMARY = 1_024;
