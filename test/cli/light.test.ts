@@ -59,7 +59,7 @@ describe('starting the command line', () => {
     ['a socket that is named', ['status', '--json', '--config', 'none.yaml', '--socket', 'keyturn.sock']],
     ['a data directory that the configuration names', ['status']],
   ])('status loads the client of the API besides, for %s', async (_where, args) => {
-    expect(await loadedBy(...args)).toEqual({ code: 0, packages: ['commander', 'picocolors'], sources: ['src/api/client-errors.ts', 'src/api/client.ts', ...LIGHT] });
+    expect(await loadedBy(...args)).toEqual({ code: 0, packages: ['commander', 'picocolors'], sources: ['src/api/alert-client.ts', 'src/api/client-errors.ts', 'src/api/client.ts', ...LIGHT] });
   });
 
   it('is seen by this test where it is heavy: validate loads the schema', async () => {

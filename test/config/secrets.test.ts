@@ -32,7 +32,10 @@ describe('secret fields', () => {
   it('are these', () => {
     expect(fieldsMarked('x-reference', 'only').map(shown).sort()).toEqual([
       'api.listen.token',
+      'channels.*.dkim.key',
       'channels.*.password',
+      'channels.*.routingKey',
+      'channels.*.secret',
       'channels.*.token',
       'hooks.*.secret',
       'issuers.*.adminKey',
