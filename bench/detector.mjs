@@ -1,16 +1,10 @@
 /** The production detectors in the shape that evaluations of detectors take: `createDetector(…)` gives `{ next(value, timestampMs) }`. */
 import { createCountsDetector } from '../src/usage/detect/counts/index.ts';
-
-const METRIC = '../src/usage/detect/metric/index.ts';
-// Counts are to be evaluated also where the other detector is not.
-const metric = await import(METRIC).catch((error) => {
-  if (error?.code === 'ERR_MODULE_NOT_FOUND') return null;
-  throw error;
-});
+import { createMetricDetector } from '../src/usage/detect/metric/index.ts';
 
 const FACTORIES = {
   counts: ({ intervalSeconds }) => createCountsDetector({ intervalSeconds }),
-  metric: ({ intervalSeconds, length }) => metric.createMetricDetector({ intervalSeconds, length }),
+  metric: ({ intervalSeconds, length }) => createMetricDetector({ intervalSeconds, length }),
 };
 
 /** One detector for one series; `kind` is `counts` (requests an interval) or `metric` (any number). */
