@@ -38,7 +38,7 @@ export const REGRESSIONS: readonly Regression[] = [
   { name: 'a key that is adopted while an inventory runs is no orphan', aims: ['store.read.answer', 'ledger.lease', 'ledger.lease'], scenario: {
     ...BASE, seed: 25, runtime: 'embedded', paces: [0.8, 0.8, 0.8], horizonMs: hours(2), issuer: { ...BASE.issuer, lastUse: false, declaredLagMs: 0 },
     credentials: [minutes(2), minutes(2), minutes(7)].map((useMs) => ({ ...PLAIN, useMs })), wishes: [{ at: 4_539_516, does: 'flush', of: 0, ms: 0 }],
-    crashes: [{ step: 83, side: 'before', does: 'kill', ms: 5_550_267 }, { step: 106, side: 'before', does: 'kill', ms: 136_960 }, { step: 111, side: 'before', does: 'kill', ms: 145_584 }],
+    crashes: [{ step: 85, side: 'before', does: 'kill', ms: 5_550_267 }, { step: 105, side: 'before', does: 'kill', ms: 136_960 }, { step: 115, side: 'before', does: 'kill', ms: 145_584 }],
   } },
   // Found at seed 20261125, run 775: a promotion showed after the new key was condemned; putting the old one back did not begin the overlap anew.
   change('a promotion that shows long after its rotation turned back begins the overlap anew', { deadlineMs: seconds(4), overlapMs: minutes(5) }, { faults: faults('store.promote', 'lands-late', 0, 1, seconds(200)) }),

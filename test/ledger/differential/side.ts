@@ -65,6 +65,7 @@ export async function sqlSide(runtime: Runtime): Promise<SqlSide> {
   const fresh = async (): Promise<Side> => {
     await pool.query('alter table keyturn.audit disable trigger user');
     await pool.query(`truncate ${KEPT.map((table) => `keyturn.${table}`).join(', ')} restart identity`);
+    await pool.query(`delete from keyturn.meta where key like 'done.%' or key like 'pace.%'`);
     await pool.query('alter table keyturn.audit enable trigger user');
     await pool.query("update keyturn.meta set value = $1::jsonb where key = 'audit.head'", [rows[0]?.['value']]);
     await stopClock(pool, new Date(BEGINNING));

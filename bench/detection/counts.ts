@@ -1,13 +1,13 @@
 /**
- * `node bench/detection.ts [--seed 1] [--keys 40] [--weeks 4] [--budget 0.01]`: bursts that the counts detector finds on synthetic
+ * `node bench/detection/counts.ts [--seed 1] [--keys 40] [--weeks 4] [--budget 0.01]`: bursts that the counts detector finds on synthetic
  * traffic, beside what detectors could that are told each key's law. All three are held to the same false incidents a key and
  * week; the detector is also shown at the threshold that it promises them for. Stand-alone: it needs no runtime.
  */
 import { parseArgs } from 'node:util';
-import { createCountsDetector, thresholdFor } from '../src/usage/detect/counts/index.ts';
-import { oracleScores } from './support/detection-oracle.ts';
-import { BURST_TIMES, MINUTES_A_WEEK, makeTraffic, Random, type Burst, type KeyTraffic } from './support/key-traffic.ts';
-import { median } from './support/statistics.ts';
+import { createCountsDetector, thresholdFor } from '../../src/usage/detect/counts/index.ts';
+import { oracleScores } from '../support/detection-oracle.ts';
+import { BURST_TIMES, MINUTES_A_WEEK, makeTraffic, Random, type Burst, type KeyTraffic } from '../support/key-traffic.ts';
+import { median } from '../support/statistics.ts';
 
 const MINUTE_MS = 60_000;
 /** A Monday, so that the 6th and 7th day are a weekend. */

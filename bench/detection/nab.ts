@@ -1,14 +1,14 @@
-/** `node bench/nab.ts --nab DIR [--out DIR]`: the metric detector on the Numenta Anomaly Benchmark, one configuration, one threshold. */
+/** `node bench/detection/nab.ts --nab DIR [--out DIR]`: the metric detector on the Numenta Anomaly Benchmark, one configuration, one threshold. */
 import { parseArgs } from 'node:util';
-import { createMetricDetector } from '../src/usage/detect/metric/index.ts';
-import { intervalOf, readNab, writeResult, type NabSeries } from './support/nab-data.ts';
-import { PROFILES, nabScore } from './support/nab-score.ts';
+import { createMetricDetector } from '../../src/usage/detect/metric/index.ts';
+import { intervalOf, readNab, writeResult, type NabSeries } from '../support/nab-data.ts';
+import { PROFILES, nabScore } from '../support/nab-score.ts';
 
 const DETECTOR = 'keyturn';
 
 const { values } = parseArgs({ options: { nab: { type: 'string' }, out: { type: 'string' } } });
 if (values.nab === undefined) {
-  console.error('Usage: node bench/nab.ts --nab DIR [--out DIR], where DIR has data/<family>/<name>.csv and windows.json of github.com/numenta/NAB');
+  console.error('Usage: node bench/detection/nab.ts --nab DIR [--out DIR], where DIR has data/<family>/<name>.csv and windows.json of github.com/numenta/NAB');
   process.exitCode = 2;
 } else main(values.nab, values.out ?? null);
 
