@@ -10,7 +10,7 @@ const counts = { kind: 'counts', intervalMs: MINUTE } as const;
 const metric = { kind: 'metric', intervalMs: MINUTE } as const;
 const seriesOf = (values: readonly (number | null)[], name = 'prod'): Series => ({ name, startMs: START, intervalMs: MINUTE, values });
 /** Says that everything above 10 is strange. */
-const simple: Watch = (value) => ({ score: value > 10 ? value / 10 : 0, low: 1, high: 10 });
+const simple: Watch = (value) => ({ score: value > 10 ? value / 10 : 0, actual: value, low: 1, high: 10 });
 
 describe('a recording', () => {
   it('adds requests up by key and minute, in any order, and silence is none', async () => {
@@ -50,7 +50,7 @@ describe('a replay', () => {
     const seen: number[] = [];
     replay(seriesOf([1, null, 2]), (value, atMs) => {
       seen.push(value, (atMs - START) / MINUTE);
-      return { score: 0, low: null, high: null };
+      return { score: 0, actual: value, low: null, high: null };
     }, 1);
     expect(seen).toEqual([1, 0, 2, 2]);
   });

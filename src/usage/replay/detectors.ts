@@ -21,8 +21,10 @@ export function watchFor(kind: 'counts' | 'metric', { intervalMs, length, budget
     const detector = createCountsDetector({ intervalSeconds });
     const watch: Watch = (value, atMs) => {
       const score = detector.next(value, atMs);
-      const { low, high, expected } = detector.explain();
-      return expected > 0 ? { score, low, high } : { score, low: null, high: null };
+      // Of the window that stood out, told by the interval: people compare it with what they see there.
+      const { windowSeconds, actual, low, high, expected } = detector.explain();
+      const intervals = windowSeconds / intervalSeconds;
+      return expected > 0 ? { score, actual: actual / intervals, low: low / intervals, high: high / intervals } : { score, actual: value, low: null, high: null };
     };
     return { watch, threshold: thresholdFor(budget, intervalSeconds) };
   }
@@ -30,7 +32,7 @@ export function watchFor(kind: 'counts' | 'metric', { intervalMs, length, budget
   const watch: Watch = (value, atMs) => {
     const score = detector.next(value, atMs);
     const { expected } = detector.explain();
-    return { score, low: expected?.low ?? null, high: expected?.high ?? null };
+    return { score, actual: value, low: expected?.low ?? null, high: expected?.high ?? null };
   };
   return { watch, threshold: METRIC_ALERT };
 }

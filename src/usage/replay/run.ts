@@ -5,6 +5,8 @@ import type { Series } from './recording.ts';
 export interface Seen {
   /** −log10 of a probability. */
   readonly score: number;
+  /** What it judged: the value, or the mean of the window that stood out. */
+  readonly actual: number;
   /** What it expected; null while it does not know yet. */
   readonly low: number | null;
   readonly high: number | null;
@@ -42,7 +44,7 @@ export function replay(series: Series, watch: Watch, threshold: number): Replaye
     seen.push(said);
     if (value === null || said === null || said.score < threshold) return;
     const last = incidents.at(-1);
-    const now: Incident = { fromMs: atMs, untilMs: atMs + series.intervalMs, score: said.score, atMs, actual: value, low: said.low, high: said.high };
+    const now: Incident = { fromMs: atMs, untilMs: atMs + series.intervalMs, score: said.score, atMs, actual: said.actual, low: said.low, high: said.high };
     if (last === undefined || atMs - last.untilMs > TOGETHER_MS) incidents.push(now);
     else incidents[incidents.length - 1] = { ...(now.score > last.score ? now : last), fromMs: last.fromMs, untilMs: now.untilMs };
   });
