@@ -9,6 +9,7 @@ import { renderCliDocs } from './generate/cli-docs.ts';
 import { renderConfigDocs } from './generate/config-docs.ts';
 import { renderErrorDocs } from './generate/error-docs.ts';
 import { renderJsonSchema } from './generate/json-schema.ts';
+import { renderRulesDocs } from './generate/rules-docs.ts';
 import { renderArchitecture, renderTransitionsDoc } from './transition-diagram.ts';
 
 interface GeneratedFile {
@@ -24,6 +25,7 @@ const FILES: readonly GeneratedFile[] = [
   { path: 'docs/cli.md', render: renderCliDocs },
   { path: 'docs/config.md', render: renderConfigDocs },
   { path: 'docs/errors.md', render: renderErrorDocs },
+  { path: 'docs/rules.md', render: renderRulesDocs },
   { path: 'docs/transitions.md', render: renderTransitionsDoc },
   { path: 'docs/architecture.md', render: renderArchitecture },
 ];

@@ -14,6 +14,7 @@ const EFFECT_WORDS: Readonly<Record<Effect, string>> = {
   promote: 'promotes the next store',
   restore: 'puts the old key back in the next store',
   hooks_promoted: 'runs the reload hooks',
+  hooks_meanwhile: 'runs the reload hooks for the stores that have the key',
   hooks_rolled_back: 'runs the reload hooks again',
   pay_debts: 'pays the revocation debts of this rotation',
   tidy: 'removes what stores still keep of dead keys',
@@ -27,6 +28,7 @@ const WRITE_WORDS: Readonly<Record<LedgerWrite, string>> = {
   note_drift: 'records that a store went back, before it is written again',
   note_repaired: 'begins the overlap anew',
   note_restored: 'begins the new key’s overlap',
+  tell: '',
   drop_abort: 'refuses the abort and goes on',
   forget_old: 'marks the old key as lost and goes on without it',
 };
@@ -35,7 +37,7 @@ const CONDEMN_WORDS: Readonly<Record<NonNullable<Row['condemn']>, string>> = {
   old: 'the old key is condemned',
   new: 'the new key is condemned',
   found: 'every key found under the attempt’s name is condemned',
-  every: 'every live key of the credential is condemned',
+  asked: 'what was asked for is condemned, with what is left of the rotation that was ended; a living key that was not named becomes the new key',
 };
 
 /** The mermaid diagram: one edge for each pair of states, labelled with the reasons. Rows that stay in a state are left out. */

@@ -14,6 +14,9 @@ JSON over HTTP. \`keyturn\` itself uses nothing else.
 - **TCP** (\`api.listen\`): every path but \`/healthz\` wants \`Authorization: Bearer <token>\`, \`/metrics\` too. It speaks plain
   HTTP: put TLS in front of anything but loopback.
 
+\`POST /v1/usage/<source>\` (usage that is pushed, [writing-a-usage-source.md](writing-a-usage-source.md)) and \`POST /v1/issuers/<name>/events\` ([rules.md](rules.md)) have tokens of their
+own, which open nothing else. \`POST /v1/leaks/<source>\` ([leaks.md](leaks.md)) takes what the source signed, at most 8 MiB. \`GET\` and \`POST /approve/<token>\` are pages for people, opened by the link of a message ([auto-response.md](auto-response.md)).
+
 Changes are POST with a JSON body of at most 64 KiB. Each takes \`actor: {who, why}\`, recorded in the audit log; where \`why\`
 is required, a change without it is refused. Over the socket \`who\` is recorded as told if it begins with \`cli:\`, and else
 behind \`socket:\`; over TCP it stands behind \`api:<name of the token>\`, whatever is told.

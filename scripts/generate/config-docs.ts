@@ -48,13 +48,22 @@ function section(key: string, schema: JsonSchema): string {
   const named = schema.additionalProperties;
   const entry = typeof named === 'object' ? named : schema.items;
   const place = typeof named === 'object' ? `${key}.<name>` : entry === undefined ? key : `${key}[]`;
-  const kinds = branches(entry ?? schema).filter((kind) => kind.properties !== undefined);
-  const tables = kinds.map((kind) => {
+  return [`## ${key}\n`, `${schema.description ?? ''}${place === key ? '' : ` Each \`${place}\`:`}\n`, ...tables(key, entry ?? schema), ...tablesWithin(key, schema)].join('\n');
+}
+
+/** One for each kind of entry. */
+function tables(key: string, schema: JsonSchema): readonly string[] {
+  const kinds = branches(schema).filter((kind) => kind.properties !== undefined);
+  return kinds.map((kind) => {
     const type = kind.properties?.['type'];
     const heading = type?.const === undefined ? [] : [`### ${key}: ${type.const}\n`, `${type.description ?? ''}\n`];
     return [...heading, table(kind, '')].join('\n');
   });
-  return [`## ${key}\n`, `${schema.description ?? ''}${place === key ? '' : ` Each \`${place}\`:`}\n`, ...tables].join('\n');
+}
+
+/** Of entries by name that stand below a section's own keys, such as `usage.sources`. */
+function tablesWithin(key: string, schema: JsonSchema): readonly string[] {
+  return Object.entries(fieldsOf(schema)).flatMap(([name, { additionalProperties }]) => (typeof additionalProperties === 'object' ? tables(`${key}.${name}`, additionalProperties) : []));
 }
 
 function table(schema: JsonSchema, prefix: string): string {

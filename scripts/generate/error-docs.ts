@@ -8,6 +8,7 @@ const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   unreachable: 'The worker, its ledger or its queue does not answer, or their place is taken.',
   blocked: 'A person must act first, or another rotation is open; nothing was changed.',
   unknown: 'What was named does not exist.',
+  nothing: 'What was asked for is so already; nothing was changed.',
 };
 
 const INTRODUCTION = `# Errors and exit codes

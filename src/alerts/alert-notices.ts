@@ -2,7 +2,7 @@
 import type { Alert, Digest } from '../core/alert.ts';
 import { FINDING_RULES, isRule } from '../core/finding.ts';
 import type { Notice, Severity } from '../core/vocabulary.ts';
-import { duration, listed, plural, sentence } from './phrases.ts';
+import { duration, listed, plural, sentence } from '../core/phrases.ts';
 
 export const MESSAGES = ['fired', 'worse', 'joined', 'repeated', 'resolved', 'expired'] as const;
 /** joined: another alert of an incident that people know of. */
@@ -73,8 +73,8 @@ function meansOf({ finding }: Alert): string {
 function standing({ id, acknowledged, finding: { rule, credential } }: Alert): readonly string[] {
   const matchers = [`rule=${rule}`, ...(credential === null ? [] : [`credential=${credential}`])].join(' ');
   return [
-    ...(acknowledged === null ? [`Once somebody looks after it: \`keyturn alerts ack ${id} --why …\`.`] : []),
-    `If it is expected for a while: \`keyturn silence ${matchers} --for 2h --why …\`.`,
+    ...(acknowledged === null ? [`Once somebody looks after it: \`keyturn alerts ack ${id} --reason …\`.`] : []),
+    `If it is expected for a while: \`keyturn silence ${matchers} --for 2h --reason …\`.`,
   ];
 }
 
@@ -88,7 +88,7 @@ function factsOf({ message, lead, now }: AlertNoticeArgs, others: readonly Alert
   return {
     Expected: finding.expected,
     [over ? 'Last seen' : 'Actual']: finding.actual,
-    Since: since(firedAt ?? firstSeenAt, now),
+    Since: since(firedAt ?? firstSeenAt, over ? (lead.endedAt ?? now) : now),
     ...finding.facts,
     ...(more.length === 0 ? {} : { 'With it': listed(left > 0 ? [...more, `${left} more`] : more) }),
     ...(acknowledged === null ? {} : { 'Looked after by': acknowledged.actor.who }),
@@ -130,7 +130,7 @@ const RULES_SHOWN = 5;
 export function digestNotice({ digest, open, now }: DigestNoticeArgs): Notice {
   const over = open.length === 0;
   const counts = (['critical', 'warning', 'info'] as const).filter((severity) => digest.bySeverity[severity] > 0).map((severity) => `${digest.bySeverity[severity]} ${severity}`);
-  const worst = open.slice(0, WORST_SHOWN).map(({ id, finding }, n) => [`${n + 1}. ${finding.severity}`, `${finding.title} (${id})`] as const);
+  const worst = open.slice(0, WORST_SHOWN).map(({ id, finding }, n) => [`${n + 1}. ${finding.severity}`, `${finding.title}, \`${id}\``] as const);
   return {
     kind: 'alert_digest',
     severity: over ? 'info' : severityOf(digest, open),
@@ -138,7 +138,7 @@ export function digestNotice({ digest, open, now }: DigestNoticeArgs): Notice {
     title: over ? `Over: ${plural(digest.total, 'incident')} that came together` : `${plural(digest.total, 'incident')} in a short time`,
     happened: `Since ${since(digest.openedAt, now)} ${plural(digest.total, 'incident')} began: ${listed(counts)}. ${over ? 'All are over' : `Not over yet: ${plural(open.length, 'alert')}`}.`,
     means: over ? 'Nothing needs to be done about them any more.' : 'So many at once mostly have one cause. This message stands for all of them, and changes with them.',
-    todo: over ? [] : ['See them all, the open ones first: `keyturn alerts`.', 'If they are expected for a while: `keyturn silence … --for 2h --why …`.'],
+    todo: over ? [] : ['See them all, the open ones first: `keyturn alerts`.', 'If they are expected for a while: `keyturn silence … --for 2h --reason …`.'],
     facts: { ...Object.fromEntries(worst), ...byRule(open) },
     dedupeKey: `digest:${digest.id}:${digest.total}:${now}`,
   };

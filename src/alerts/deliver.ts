@@ -2,16 +2,20 @@
  * The outbox, emptied: one attempt a turn for each delivery that is due; nothing is lost, what is refused stays visible.
  * Channels go side by side, each at the pace that its sink bears, so that a slow or busy one delays no other.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import { describeError, isLeaseLost, KeyturnError } from '../core/errors.ts';
+import type { Limit } from '../core/pace.ts';
+import type { Notice } from '../core/vocabulary.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Delivery, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
+import { placeIn } from './places.ts';
 
 export interface Delivering {
   readonly ledger: Ledger;
   /** Null when no channel of that name is configured any more. */
   readonly channel: (name: string) => Promise<Channel | null>;
+  /** Puts in what a message may hold and the outbox may not. */
+  readonly addressed?: (notice: Notice) => Notice;
   readonly log: Log;
   readonly worker: string;
   /** Channels that this worker is delivering to right now: a second turn leaves them alone. */
@@ -25,8 +29,6 @@ const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 300_000;
 /** A channel's turn ends after so long, so that one with a backlog keeps no slot of the delivery lane. */
 const TURN_MS = 10_000;
-/** Longer than this nobody waits for a place in the pace: the next turn will. */
-const LONGEST_WAIT_MS = 5_000;
 /** So many failures one after the other are the channel's, not the messages': the others wait, untried. */
 const FAILURES_A_TURN = 3;
 /** A sink that asks for more is asked again all the same. */
@@ -58,11 +60,12 @@ async function emptied(delivering: Delivering, name: string, signal: AbortSignal
   for (const id of await ledger.deliverable(BATCH, name)) {
     if (signal.aborted || performance.now() > ends || failures === FAILURES_A_TURN) break;
     // A place in the pace that the last id had no use for (another worker had it) serves the next.
-    mayGo ||= await placeIn(ledger, target, signal);
-    if (!mayGo) break;
+    mayGo ||= (await placeIn(ledger, limitsOf(target), signal)) === 0;
+    if (!mayGo || signal.aborted) break;
     const delivery = await ledger.leaseDelivery(id, worker, LEASE_MS);
     if (delivery === null) continue;
     const outcome = await deliverOne(delivering, delivery, target, signal);
+    if (outcome !== 'waits') await countFromNow(ledger, limitsOf(target));
     mayGo = outcome === 'waits';
     if (outcome === 'sent') sent += 1;
     failures = outcome === 'failed' ? failures + 1 : 0;
@@ -70,6 +73,11 @@ async function emptied(delivering: Delivering, name: string, signal: AbortSignal
   }
   if (failures === FAILURES_A_TURN) log.warn({ channel: name, failures }, 'channel fails; the rest waits for the next turn');
   return sent;
+}
+
+/** Where nothing may come in bursts, the pace counts from when the sink had the message: that may be long after its place was taken. */
+async function countFromNow(ledger: Ledger, [own]: readonly Limit[]): Promise<void> {
+  if (own?.burst === 1) await ledger.restPace(own, own.everyMs);
 }
 
 type Opened = { readonly channel: Channel } | { readonly trouble: unknown };
@@ -84,26 +92,17 @@ async function opened(delivering: Delivering, name: string): Promise<Opened> {
   }
 }
 
-/** Waits for a place in every limit of the channel; false when one is further away than a turn should wait. */
-async function placeIn(ledger: Ledger, target: Opened, signal: AbortSignal): Promise<boolean> {
-  if ('trouble' in target) return true;
-  let longest = 0;
-  for (const limit of target.channel.limits ?? []) {
-    const waitMs = await ledger.takePace(limit, LONGEST_WAIT_MS);
-    if (waitMs === null) return false;
-    longest = Math.max(longest, waitMs);
-  }
-  if (longest > 0) await wait(longest, undefined, { signal }).catch(() => undefined);
-  return !signal.aborted;
+function limitsOf(target: Opened): readonly Limit[] {
+  return 'trouble' in target ? [] : (target.channel.limits ?? []);
 }
 
 /** `waits`: nothing was tried. `busy`: the sink asks for a rest. `refused`: for good. */
 type Outcome = 'sent' | 'waits' | 'busy' | 'failed' | 'refused';
 
 async function deliverOne(delivering: Delivering, delivery: Delivery, target: Opened, signal: AbortSignal): Promise<Outcome> {
-  const { ledger, log } = delivering;
+  const { ledger, log, addressed } = delivering;
   try {
-    const receipt = await sent(target, delivery, signal);
+    const receipt = await sent(target, addressed === undefined ? delivery : { ...delivery, notice: addressed(delivery.notice) }, signal);
     await ledger.delivered(delivery, receipt);
     log.info({ ...about(delivery), kind: delivery.notice.kind }, 'notice delivered');
     return 'sent';
@@ -124,7 +123,7 @@ async function failed({ ledger, log }: Delivering, delivery: Delivery, target: O
   const delayMs = retryIn(delivery, error);
   const asked = restAsked(error);
   await ledger.undelivered(delivery, describeError(error), delayMs);
-  const [own] = 'channel' in target ? (target.channel.limits ?? []) : [];
+  const [own] = limitsOf(target);
   if (asked !== null && own !== undefined) await ledger.restPace(own, asked);
   log.warn({ ...about(delivery), error: describeError(error), retryInMs: delayMs }, delayMs === null ? 'notice refused; it is stuck until a person acts' : 'notice not delivered yet');
   if (delayMs === null) return 'refused';

@@ -5,8 +5,8 @@
  * `LONGEST_STEP_MS` and never back: a clock that jumps neither ends an alert nor repeats it, and downtime of the scanner is no silence of the subject.
  */
 import { isEnded, owesItsEnd, withEvent, type Alert, type AlertState } from '../core/alert.ts';
-import { minutes } from '../core/duration.ts';
-import { levelOf, SEVERITY_RANK, worseOf, type Finding, type Level } from '../core/finding.ts';
+import { days, minutes } from '../core/duration.ts';
+import { FINDING_RULES, isRule, levelOf, SEVERITY_RANK, worseOf, type Finding, type Level } from '../core/finding.ts';
 import type { Severity } from '../core/vocabulary.ts';
 
 /** Milliseconds. */
@@ -139,7 +139,14 @@ function newsOf(alert: Alert, { repeatMs }: LifeSettings): News | null {
   if (state !== 'firing') return null;
   if (told === null) return 'fired';
   if (SEVERITY_RANK[worst] > SEVERITY_RANK[told.severity]) return 'worse';
-  return acknowledged === null && age - told.age >= repeatMs ? 'repeated' : null;
+  return acknowledged === null && age - told.age >= Math.max(repeatMs, leastRepeatMs(alert)) ? 'repeated' : null;
+}
+
+/** What is untidy stays so until somebody has time: it is not said again several times a day. */
+const LEAST_REPEAT_MS: Readonly<Record<Severity, number>> = { info: days(7), warning: days(1), critical: 0 };
+
+function leastRepeatMs({ finding: { rule }, worst }: Alert): number {
+  return isRule(rule) && FINDING_RULES[rule].family === 'hygiene' ? LEAST_REPEAT_MS[worst] : 0;
 }
 
 function heard(alert: Alert, news: News, now: number): Alert {

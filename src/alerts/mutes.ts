@@ -5,7 +5,7 @@
 import { isEnded, type Alert, type Matcher, type Silence } from '../core/alert.ts';
 import { FINDING_RULES, isRule, type Finding, type RuleFamily, type RuleName } from '../core/finding.ts';
 import { matchesAny } from '../core/pattern.ts';
-import type { MaintenanceWindow } from '../core/plan.ts';
+import type { MaintenanceWindow } from '../core/window.ts';
 import { windowState } from '../core/window.ts';
 
 /** What mutes and routes go by. */

@@ -2,14 +2,12 @@
  * What people are told of each event, before any channel gives it a form. Pure and cheap: the rotation engine calls
  * these inside the transaction that records the cause. Text between backticks is code: a command, an id, a place.
  */
-import { createHash } from 'node:crypto';
 import type { ChannelLag } from '../ports/ledger.ts';
-import type { InventoryFinding } from '../core/inventory.ts';
 import type { DebtCause, Notice, NoticeKind, RotationKind, Severity } from '../core/vocabulary.ts';
-import { duration, keyLabel, listed, plural, sentence, shortId } from './phrases.ts';
-import type { KeyLabel } from './phrases.ts';
+import { duration, keyLabel, listed, plural, sentence } from '../core/phrases.ts';
+import type { KeyLabel } from '../core/phrases.ts';
 
-export type { KeyLabel } from './phrases.ts';
+export type { KeyLabel } from '../core/phrases.ts';
 
 /** Whose rotation it is. */
 export interface RotationSubject {
@@ -57,6 +55,8 @@ export interface RotationWaitingArgs extends RotationStoppedArgs {
   readonly waitingMs: number;
   /** True when applications may be failing meanwhile (red with no old key to go back to): pages somebody. */
   readonly holding?: boolean;
+  /** What it means, where that is not what is said of every wait. */
+  readonly means?: string;
 }
 
 export interface KeyRevokedArgs {
@@ -97,11 +97,6 @@ export interface StoreDriftArgs {
   readonly repaired: boolean;
 }
 
-export interface InventoryArgs {
-  readonly issuer: string;
-  readonly problems: readonly InventoryFinding[];
-}
-
 export interface TestNoticeArgs {
   /** Unique per test. */
   readonly id: string;
@@ -118,7 +113,7 @@ export function rotationDone(args: RotationDoneArgs): Notice {
       ? `The old key was revoked at once, and a new key was issued, checked and published to ${places}.`
       : `A new key was issued, checked and published to ${places}.${args.oldKey === null ? '' : ' The old key is revoked.'}`,
     means: doneMeans(args),
-    todo: emergency ? EMERGENCY_TODO(args.credential) : [],
+    todo: emergency ? EMERGENCY_TODO(args.rotationId) : [],
     facts: {
       ...(args.oldKey === null ? {} : { 'Old key': keyLabel(args.oldKey) }),
       'New key': keyLabel(args.newKey),
@@ -134,8 +129,8 @@ function doneMeans(args: RotationDoneArgs): string {
   return 'Applications read the new key, and nothing uses the old one any more.';
 }
 
-const EMERGENCY_TODO = (credential: string): readonly string[] => [
-  `See what the leaked key did while it was exposed: \`keyturn audit --credential ${credential}\` and the issuer's own audit log.`,
+const EMERGENCY_TODO = (rotationId: string | null): readonly string[] => [
+  `See what the leaked key did while it was exposed: ${rotationId === null ? '`keyturn incidents`' : `\`keyturn incidents show ${rotationId}\``}, whose report follows, and the issuer's own audit log.`,
   'Find out how it leaked, and close that hole before the new key goes the same way.',
 ];
 
@@ -217,12 +212,42 @@ export function rotationWaiting(args: RotationWaitingArgs): Notice {
   return aboutRotation('rotation_waiting', holding ? 'critical' : 'warning', args, {
     title: holding ? `${args.credential}: rotation holds, applications may be failing` : `${args.credential}: rotation is waiting`,
     happened: `The rotation has been \`${args.state}\` for ${duration(args.waitingMs)}: ${sentence(args.message)}`,
-    means: holding
+    means: args.means ?? (holding
       ? 'There is no old key to go back to, so the new one stays published while the check is red.'
-      : 'Applications have a working key. Evidence is still missing, and Keyturn waits for it rather than guess.',
+      : 'Applications have a working key. Evidence is still missing, and Keyturn waits for it rather than guess.'),
     todo: orElse(args.todo, [`See where it stands: \`keyturn status\` and \`keyturn audit --credential ${args.credential}\`.`]),
     facts: { Reason: args.reason, State: args.state, Waiting: duration(args.waitingMs), ...args.facts },
   }, `${args.state}${holding ? ':holding' : ''}`);
+}
+
+export interface RevokedOnlyArgs extends RotationSubject {
+  /** What leaked, or was given up; null when the credential had no key. */
+  readonly oldKey: KeyLabel | null;
+  /** What the credential goes on with; null when nothing lives any more. */
+  readonly keptKey: KeyLabel | null;
+  readonly places: readonly string[];
+  readonly tookMs: number;
+}
+
+/** An emergency has ended that created nothing: another key serves, or the credential has none any more. */
+export function revokedOnly(args: RevokedOnlyArgs): Notice {
+  const places = listed(args.places.map((place) => `\`${place}\``));
+  const retired = args.keptKey === null;
+  return aboutRotation('rotation_done', 'warning', args, {
+    title: retired ? `${args.credential}: revoked, and nothing takes its place` : `${args.credential}: one key revoked, the other one serves`,
+    happened: retired ? 'Every live key was revoked at once, and nothing was created, as was asked.' : `The key that was named was revoked at once; ${places} serve the credential's other key, which was not named.`,
+    means: retired
+      ? `Applications that still use it fail from now on, and ${places} may still hold the dead value. The credential gets no key by itself.`
+      : 'Applications that read the stores work. Those that hold the revoked key in memory fail until they read again.',
+    todo: retired
+      ? [`Take the credential out of the configuration, and the dead value out of ${places}.`, `To bring it back instead: \`keyturn rotate ${args.credential}\`.`]
+      : EMERGENCY_TODO(args.credential),
+    facts: {
+      ...(args.oldKey === null ? {} : { 'Revoked key': keyLabel(args.oldKey) }),
+      ...(args.keptKey === null ? {} : { 'Serving key': keyLabel(args.keptKey) }),
+      Took: duration(args.tookMs),
+    },
+  });
 }
 
 const WHY_REVOKED: Readonly<Record<DebtCause, string>> = {
@@ -246,7 +271,7 @@ export function keyRevoked(args: KeyRevokedArgs): Notice {
     title: `${args.credential}: ${emergency ? 'key revoked in an emergency' : 'a key was revoked'}`,
     happened: `Key \`${keyLabel(args.key)}\` was revoked at \`${args.issuer}\`. ${WHY_REVOKED[args.cause]}`,
     means: 'The issuer refuses it from now on. This can not be undone.',
-    todo: emergency ? EMERGENCY_TODO(args.credential) : [],
+    todo: emergency ? EMERGENCY_TODO(args.rotationId) : [],
     facts: withOwner(args.owner, { Key: keyLabel(args.key), Cause: args.cause }),
     dedupeKey: `key_revoked:${args.issuer}:${args.key.issuerKeyId}`,
   };
@@ -308,37 +333,6 @@ export function storeDrift(args: StoreDriftArgs): Notice {
     facts: withOwner(args.owner, { Place: args.place, Expected: args.expected, Found: args.found }),
     dedupeKey: `store_drift:${args.credential}:${args.place}:${args.repaired ? 'repaired' : 'open'}`,
   };
-}
-
-const MAX_PROBLEM_FACTS = 12;
-
-/** What the issuer's list shows that the ledger did not expect. The same findings make the same notice, so people hear of them once. */
-export function inventoryNotice(args: InventoryArgs): Notice {
-  const count = plural(args.problems.length, 'finding');
-  const shown = args.problems.slice(0, MAX_PROBLEM_FACTS);
-  const facts: Record<string, string> = {};
-  for (const [index, problem] of shown.entries()) {
-    facts[`${index + 1}. ${problem.key === null ? problem.what : `${problem.what}: ${shortId(problem.key)}`}`] = problem.message;
-  }
-  if (args.problems.length > shown.length) facts['More'] = `${args.problems.length - shown.length} more, see \`keyturn keys\``;
-  return {
-    kind: 'inventory',
-    severity: 'warning',
-    credential: null,
-    issuer: args.issuer,
-    rotationId: null,
-    title: `${args.issuer}: ${count} in the list of keys`,
-    happened: `The keys that \`${args.issuer}\` lists were compared with the ledger: ${count}.`,
-    means: 'Keyturn changes nothing about keys that it did not make. They are reported so that a person can decide.',
-    todo: ['Look at them: `keyturn keys`.', 'Adopt what should be rotated with `keyturn adopt`, and revoke by hand what nobody needs.'],
-    facts,
-    dedupeKey: `inventory:${args.issuer}:${digest(args.problems)}`,
-  };
-}
-
-function digest(problems: readonly InventoryFinding[]): string {
-  const names = problems.map((problem) => `${problem.what}/${problem.key ?? ''}`).sort();
-  return createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16);
 }
 
 /** People are not reached where they expect it. */

@@ -10,8 +10,13 @@ export type Door =
 /** True when the request may pass. Compares digests, so that neither length nor content of the token leaks by time. */
 export function admitted(door: Door, path: string, authorization: string | undefined): boolean {
   if (door.kind === 'socket' || door.openPaths.has(path)) return true;
-  const told = /^Bearer (\S+)$/.exec(authorization ?? '')?.[1];
-  return told !== undefined && sameText(told, door.token.reveal());
+  const told = bearerOf(authorization);
+  return told !== null && sameText(told, door.token.reveal());
+}
+
+/** The token of an `Authorization` header; null without one. */
+export function bearerOf(authorization: string | undefined): string | null {
+  return /^Bearer (\S+)$/.exec(authorization ?? '')?.[1] ?? null;
 }
 
 /**

@@ -10,10 +10,22 @@ export function shownPlace(place: Place): string {
 /** The JSON of a good answer. Throws the KeyturnError that the worker answered, or WORKER_UNREACHABLE for what is no worker. */
 export function answerOf(place: Place, status: number, text: string): unknown {
   const parsed = parse(text);
-  if (status >= 200 && status < 300 && parsed !== undefined) return parsed;
+  if (isGood(status) && parsed !== undefined) return parsed;
+  throw refusalIn(place, status, parsed);
+}
+
+/** A good answer that is a text. Throws like `answerOf`. */
+export function textAnswerOf(place: Place, status: number, text: string): string {
+  if (isGood(status)) return text;
+  throw refusalIn(place, status, parse(text));
+}
+
+const isGood = (status: number): boolean => status >= 200 && status < 300;
+
+function refusalIn(place: Place, status: number, parsed: unknown): KeyturnError {
   const told = errorIn(parsed);
-  if (told !== null) throw new KeyturnError(told.code, told.message, { ...(told.todo === null ? {} : { todo: told.todo }), effect: 'none' });
-  throw new KeyturnError('WORKER_UNREACHABLE', `What answers at ${shownPlace(place)} is no Keyturn worker (HTTP ${status}).`, { todo: 'Check the address, and any proxy in between.' });
+  if (told !== null) return new KeyturnError(told.code, told.message, { ...(told.todo === null ? {} : { todo: told.todo }), effect: 'none' });
+  return new KeyturnError('WORKER_UNREACHABLE', `What answers at ${shownPlace(place)} is no Keyturn worker (HTTP ${status}).`, { todo: 'Check the address, and any proxy in between.' });
 }
 
 function parse(text: string): unknown {

@@ -1,10 +1,13 @@
 /** The control API of a worker: what the CLI, probes and Prometheus talk to. */
 import type { FastifyInstance } from 'fastify';
 import type { Health, Operations } from '../app/operations.ts';
+import type { AnswerApproval } from '../app/approvals.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Log } from '../ports/log.ts';
 import type { Door } from './caller.ts';
 import { listenOnSocket, listenOnTcp } from './listen.ts';
+import type { TakeIssuerEvent } from './issuer-events.ts';
+import type { TakeLeaks } from './leaks.ts';
 import type { PushUsage } from './push.ts';
 import { buildServer } from './server.ts';
 
@@ -23,6 +26,9 @@ export interface ApiOptions {
   readonly operations: Operations;
   readonly health: Health;
   readonly pushUsage?: PushUsage;
+  readonly takeIssuerEvent?: TakeIssuerEvent;
+  readonly takeLeaks?: TakeLeaks;
+  readonly answerApproval?: AnswerApproval;
   /** Null: no Unix socket. */
   readonly socketPath: string | null;
   readonly tcp?: TcpOptions;
@@ -47,7 +53,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const servers: FastifyInstance[] = [];
   const addresses: string[] = [];
   const open = async (door: Door): Promise<FastifyInstance> => {
-    const app = buildServer({ backend: options, pushUsage: options.pushUsage, door, log: options.log, version: options.version, closing: closing.signal });
+    const app = buildServer({ backend: options, pushUsage: options.pushUsage, takeIssuerEvent: options.takeIssuerEvent, takeLeaks: options.takeLeaks, answerApproval: options.answerApproval, door, log: options.log, version: options.version, closing: closing.signal });
     servers.push(app);
     await app.ready();
     return app;

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KeyturnError } from '../core/errors.ts';
 import type { PushAnswer, PushRequest } from '../app/operations.ts';
-import type { Door } from './caller.ts';
+import { bearerOf, type Door } from './caller.ts';
 
 export const PUSH_PATH = '/v1/usage/:source';
 /** As sent, bytes; unpacked it may be as large as its source allows. */
@@ -19,7 +19,7 @@ export function registerPush(app: FastifyInstance, pushUsage: PushUsage, door: D
     scope.post<{ Params: { source: string } }>(PUSH_PATH, { bodyLimit: LARGEST_SENT }, async (request, reply) => {
       const answer = await pushUsage({
         source: request.params.source,
-        token: bearerOf(request),
+        token: bearerOf(request.headers.authorization),
         trusted: door.kind === 'socket',
         body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
         gzip: gzipOf(request),
@@ -28,10 +28,6 @@ export function registerPush(app: FastifyInstance, pushUsage: PushUsage, door: D
       return await reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(answer));
     });
   });
-}
-
-function bearerOf({ headers }: FastifyRequest): string | null {
-  return /^Bearer (\S+)$/.exec(headers.authorization ?? '')?.[1] ?? null;
 }
 
 /** Throws USAGE for an encoding that is not known. */

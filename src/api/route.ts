@@ -22,7 +22,7 @@ export interface Call<Params, Query, Body> {
 
 export interface Answer {
   readonly status: number;
-  readonly type: 'json' | 'metrics';
+  readonly type: 'json' | 'metrics' | 'markdown' | 'html';
   readonly body: unknown;
 }
 

@@ -2,7 +2,10 @@
 import type { Operations } from '../app/operations.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import { ALERT_CHANGES, ALERT_QUESTIONS } from './alert-routes.ts';
+import { DRILL_CHANGES, DRILL_QUESTIONS } from './drill-routes.ts';
 import { rotationEvents } from './events.ts';
+import { INCIDENT_QUESTIONS } from './incident-routes.ts';
+import { RESPONSE_CHANGES, RESPONSE_QUESTIONS } from './response-routes.ts';
 import { given, json, route, type Answer, type Call, type Route } from './route.ts';
 import * as s from './schemas.ts';
 import type { z } from 'zod';
@@ -41,6 +44,7 @@ const questions: readonly Route[] = [
   read('/v1/status', s.nothing, 'The worker and every credential.', ({ backend }) => backend.operations.status()),
   read('/v1/plan', s.oneCredential, 'What would happen, when, and what blocks it.', ({ backend, query }) => backend.operations.plan(query.credential)),
   read('/v1/keys', s.keysFilter, 'Keys at the issuers, with their usage.', ({ backend, query }) => backend.operations.keys(given(query))),
+  read('/v1/revoke/plan', s.revocationQuestion, 'What a revocation of `what`, or of all of an `owner`, would do; changes nothing.', ({ backend, query }) => backend.operations.revocationPlan(given(query))),
   read('/v1/usage', s.usageFilter, 'How the keys of a credential were used in the last `sinceMs` milliseconds (a day unless given), and who called.', ({ backend, query }) =>
     backend.operations.usage({ credential: query.credential, ...given({ sinceMs: query.sinceMs }) })),
   read('/v1/rotations', s.rotationsFilter, 'Rotations, newest first.', ({ backend, query }) => backend.operations.rotations(given(query))),
@@ -56,14 +60,17 @@ const questions: readonly Route[] = [
   read('/v1/audit', s.auditFilter, 'Audit events, newest first.', ({ backend, query }) => backend.operations.audit(given(query))),
   read('/v1/audit/verify', s.anchorsFilter, 'Whether the audit chain is whole, and still holds each `anchor` (`<seq>:<hash>`, repeatable).', ({ backend, query }) =>
     backend.operations.verifyAudit(query.anchor)),
+  read('/v1/leaks', s.leaksFilter, 'Reported leaks that are or may be ours, newest first, and how much each source has reported.', ({ backend, query }) => backend.operations.leaks(given(query))),
   read('/v1/doctor', s.nothing, 'Whether everything is reachable and permitted; changes nothing.', ({ backend }) => backend.operations.doctor()),
 ];
 
 const changes: readonly Route[] = [
   change('/v1/rotate', s.rotateBody, 'Rotate credentials, by name or by owner.', ({ backend, body, actor }) =>
     backend.operations.rotate(given({ credentials: body.credentials, owner: body.owner }), actor)),
-  change('/v1/revoke', s.revokeBody, 'Emergency: revoke every live key of a credential, then replace it.', ({ backend, body, actor }) =>
-    backend.operations.revoke(body.credential, actor)),
+  change('/v1/revoke', s.revokeBody, 'Emergency: revoke every live key of a `credential`, or `what` that or a key id names, and replace it unless `replace` is false.', ({ backend, body, actor }) =>
+    backend.operations.revoke(body.credential ?? body.what ?? '', actor, { replace: body.replace, ...given({ as: body.credential === undefined ? body.as : 'credential', issuer: body.issuer }) })),
+  change('/v1/revoke/owner', s.revokeOwnedBody, 'The same of every credential of an owner; each answers for itself.', ({ backend, body, actor }) =>
+    backend.operations.revokeOwned(body.owner, body.replace, actor)),
   change('/v1/adopt', s.adoptBody, 'Take an existing key as the current key of a credential.', ({ backend, body, actor }) =>
     backend.operations.adopt({ credential: body.credential, ...given({ keyId: body.keyId, name: body.name }) }, actor)),
   change('/v1/pause', s.pauseBody, 'Start no rotation of a credential, an issuer, or at all. Never stops emergencies.', async ({ backend, body, actor }) => {
@@ -78,10 +85,12 @@ const changes: readonly Route[] = [
     backend.operations.publish(body.credential, actor)),
   change('/v1/doctor/settle', s.settleBody, 'Settle findings of the doctor by their ids; each is looked at again first.', ({ backend, body, actor }) =>
     backend.operations.settle(body.ids, actor)),
+  change('/v1/break-glass', s.recordBody, 'Take in a record of `keyturn revoke --direct`; the issuer is asked whether its key is dead. `unsigned`: the caller vouches for one without a signature.', ({ backend, body, actor }) =>
+    backend.operations.takeRecord({ record: body.record, unsigned: body.unsigned }, actor)),
   change('/v1/deliveries/retry', s.retryBody, 'Try stuck messages of one channel, or of all, again.', ({ backend, body, actor }) =>
     backend.operations.retryDeliveries(body.channel, actor)),
   change('/v1/reload', s.bareBody, 'Read the configuration again; a bad one changes nothing.', ({ backend, actor }) =>
     backend.operations.reload(actor)),
 ];
 
-export const ROUTES: readonly Route[] = [...probes, ...questions, ...ALERT_QUESTIONS, ...changes, ...ALERT_CHANGES];
+export const ROUTES: readonly Route[] = [...probes, ...questions, ...ALERT_QUESTIONS, ...INCIDENT_QUESTIONS, ...RESPONSE_QUESTIONS, ...DRILL_QUESTIONS, ...changes, ...DRILL_CHANGES, ...ALERT_CHANGES, ...RESPONSE_CHANGES];

@@ -34,6 +34,7 @@ const anchor = z.string().transform((text, context) => {
 });
 export const anchorsFilter = z.strictObject({ anchor: z.union([anchor.transform((one) => [one]), z.array(anchor).max(100)]).default([]) });
 export const rotationId = z.strictObject({ id: z.string().regex(/^[0-9A-Za-z-]{1,64}$/, 'is no rotation id') });
+export const leaksFilter = z.strictObject({ source: name.optional(), credential: name.optional(), open: flag, limit: count(1000).optional() });
 export const eventsFilter = z.strictObject({
   after: count(1_000_000).default(0),
   reason: line(100).optional(),
@@ -43,7 +44,15 @@ export const eventsFilter = z.strictObject({
 export const rotateBody = z
   .strictObject({ credentials: z.array(name).min(1).max(1000).optional(), owner: name.optional(), actor })
   .refine((body) => (body.credentials === undefined) !== (body.owner === undefined), 'name either credentials or an owner');
-export const revokeBody = z.strictObject({ credential: name, actor: reasoned });
+const read = z.enum(['credential', 'key']).optional();
+/** `credential` names one for certain; `what` may be a credential or a key id. */
+export const revokeBody = z
+  .strictObject({ credential: name.optional(), what: name.optional(), as: read, issuer: name.optional(), replace: z.boolean().default(true), actor: reasoned })
+  .refine((body) => (body.credential === undefined) !== (body.what === undefined), 'name either a credential or what is to be revoked');
+export const revokeOwnedBody = z.strictObject({ owner: name, replace: z.boolean().default(true), actor: reasoned });
+export const revocationQuestion = z
+  .strictObject({ what: name.optional(), owner: name.optional(), as: read, issuer: name.optional(), replace: flag })
+  .refine((query) => (query.what === undefined) !== (query.owner === undefined), 'name either what is to be revoked or an owner');
 export const adoptBody = z
   .strictObject({ credential: name, keyId: name.optional(), name: name.optional(), actor })
   .refine((body) => body.keyId === undefined || body.name === undefined, 'name the key by keyId or by name, not by both');
@@ -59,5 +68,7 @@ export const resumeBody = z.strictObject({ ...scoped, actor }).refine(namesItsSc
 export const publishBody = z.strictObject({ credential: name, actor });
 export const settleBody = z.strictObject({ ids: z.array(line(600)).min(1).max(200), actor });
 export const retryBody = z.strictObject({ channel: name.nullable().default(null), actor });
+/** As the file holds it; the worker reads it, and refuses what it does not know. */
+export const recordBody = z.strictObject({ record: z.string().max(16_384), unsigned: z.boolean().default(false), actor });
 export const bareBody = z.strictObject({ actor });
 

@@ -10,7 +10,7 @@ import type { CredentialRecord } from '../ports/ledger.ts';
 import type { AlertChanges, AlertQuestions, AlertRoute, AlertRouteRequest } from './alert-operations.ts';
 import { alertDetail, alertView, muteView, silenceView } from './alert-views.ts';
 import type { Context } from './context.ts';
-import { declared } from './changes.ts';
+import { declared, everDeclared } from './changes.ts';
 
 const DEFAULT_LIMIT = 50;
 const MOST = 1_000;
@@ -20,6 +20,8 @@ export function alertQuestions(context: Context): AlertQuestions {
   const { alerts, ledger } = context;
   return {
     async alerts({ limit, ...filter }) {
+      await everDeclared(context, filter.credential);
+      if (filter.rule !== undefined) knownRule(filter.rule);
       const [found, mutes] = await Promise.all([alerts.list(filter, { limit: limit ?? DEFAULT_LIMIT }), mutesNow(context)]);
       return found.map((alert) => alertView(alert, mutes));
     },
@@ -66,7 +68,8 @@ async function known({ alerts }: Context, idOrPrefix: string): Promise<Alert> {
   return alert;
 }
 
-async function mutesNow({ alerts, ledger, config }: Context): Promise<Mutes> {
+/** Why people are not told of alerts now. */
+export async function mutesNow({ alerts, ledger, config }: Pick<Context, 'alerts' | 'ledger' | 'config'>): Promise<Mutes> {
   const [silences, now, ...explaining] = await Promise.all([
     alerts.silences({ active: true }, { limit: MOST }), ledger.now(), ...INHIBITIONS.map(({ by }) => alerts.list({ open: true, rule: by }, { limit: MOST })),
   ]);

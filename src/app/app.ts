@@ -2,27 +2,49 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { headOf, headText } from '../alerts/daily.ts';
-import { channelDefinitions, resolveSecret, type ConfigHolder, type Environment, type Settings } from '../config/index.ts';
+import { takePlaces } from '../alerts/places.ts';
+import { channelDefinitions, issuerDefinitions, resolveSecret, type ConfigHolder, type Environment, type Settings } from '../config/index.ts';
 import type { PluginDefinition } from '../core/plan.ts';
-import { fingerprinter, textFingerprinter } from '../core/secret.ts';
+import { approvalTokens } from '../core/approval.ts';
+import { describeError } from '../core/errors.ts';
+import { fingerprinter, textFingerprinter, type Secret } from '../core/secret.ts';
 import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { Channel } from '../ports/channel.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { JobDefinition, Queue } from '../ports/queue.ts';
 import { openQueue } from '../queue/index.ts';
 import type { Engine } from '../rotation/engine.ts';
+import { tellOf } from './alerting.ts';
 import { alertChanges } from './alerts.ts';
+import { createApprovals, type AnswerApproval } from './approvals.ts';
 import { changes } from './changes.ts';
 import type { Context } from './context.ts';
+import { createDrills, drillChanges } from './drills/index.ts';
+import { createIntake } from './break-glass/intake.ts';
 import { createHealth } from './health.ts';
-import type { Health, Operations, PushAnswer, PushRequest } from './operations.ts';
+import { noteInstallation } from './installation.ts';
+import { createInspection, type NamedIssuer } from './inspection.ts';
+import { inventoryScan } from './inventory-scan.ts';
+import { takeIssuerEvent } from './issuer-events.ts';
+import { createReporter } from './incident-reports.ts';
+import type { Health, IssuerEventAnswer, IssuerEventRequest, Operations, PushAnswer, PushRequest } from './operations.ts';
 import { createPluginCache, type PluginCache } from './plugins.ts';
 import { pushUsage } from './push.ts';
+import { takeLeaks } from './leak-intake.ts';
+import { createLeakSources } from './leak-sources.ts';
+import type { LeakAnswer, LeakDeliveryRequest } from './leak-views.ts';
+import { leakResponder } from './leak-response.ts';
+import { leakWork } from './leak-work.ts';
 import { questions } from './questions.ts';
+import { responseChanges } from './response-views.ts';
+import { withLink } from './response-links.ts';
+import { responseWork } from './response-work.ts';
 import { redisFactory } from './redis.ts';
 import { CHANNELS, open } from './registry.ts';
 import { rootKey } from './root-key.ts';
+import { scanUsage } from './scan.ts';
 import { createSources } from './sources.ts';
 import { sharedTimeouts } from './timeouts.ts';
 import { createUsageReader } from './usage-work.ts';
@@ -41,6 +63,9 @@ export interface App {
   readonly work: Work;
   readonly health: Health;
   readonly pushUsage: (request: PushRequest) => Promise<PushAnswer>;
+  readonly takeIssuerEvent: (request: IssuerEventRequest) => Promise<IssuerEventAnswer>;
+  readonly takeLeaks: (request: LeakDeliveryRequest) => Promise<LeakAnswer>;
+  readonly answerApproval: AnswerApproval;
   readonly intervals: Intervals;
   readonly context: Context;
   /** Starts the jobs; the first sweep runs at once. */
@@ -58,12 +83,23 @@ export async function openApp({ holder, environment, log }: AppOptions): Promise
   try {
     const queue = await openQueueFor(config, environment, opened, log);
     await opened.ledger.declare(holder.plans());
+    await note(opened.ledger, config.worker.dataDir, log);
     const plugins = createPluginCache(resolveSecret);
     const engine: Engine = { ledger: opened.ledger, queue, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
-    return compose({ holder, log, engine, queue, opened, plugins, fingerprintText: textFingerprinter(key) });
+    return compose({ holder, log, engine, queue, opened, plugins, rootKey: key });
   } catch (error) {
     await opened.ledger.close().catch(() => undefined);
     throw error;
+  }
+}
+
+/** Beside PostgreSQL the data directory may be one that cannot be written: break glass then asks whose keys are ours. */
+async function note(ledger: Ledger, dataDir: string, log: Log): Promise<void> {
+  const installation = await ledger.installation();
+  try {
+    noteInstallation(dataDir, installation);
+  } catch (error) {
+    log.warn({ dataDir, error: describeError(error) }, 'the installation could not be noted in the data directory');
   }
 }
 
@@ -93,26 +129,37 @@ interface Parts extends Pick<AppOptions, 'holder' | 'log'> {
   readonly queue: Queue;
   readonly opened: OpenLedger;
   readonly plugins: PluginCache;
-  readonly fingerprintText: (value: string) => string;
+  readonly rootKey: Secret;
 }
 
-function compose({ holder, log, engine, queue, opened, plugins, fingerprintText }: Parts): App {
-  const { ledger, usage, alerts } = opened;
-  const channels = createChannels(() => holder.current());
+function compose({ holder, log, engine, queue, opened, plugins, rootKey }: Parts): App {
+  const { ledger, usage, scans, alerts, leaks, responses, incidents, breakGlass, drills } = opened;
+  const fingerprintText = textFingerprinter(rootKey);
+  const intake = createIntake({ engine, breakGlass, config: () => holder.current(), issuer: (definition) => plugins.issuer(definition), rootKey });
+  const channels = createChannels(() => holder.current(), ledger);
   const sources = createSources({ config: () => holder.current(), issuer: (definition) => plugins.issuer(definition), fingerprint: fingerprintText });
   const context: Context = {
-    engine, ledger, usage, alerts, queue, sources, version: VERSION, startedAt: new Date(),
+    engine, ledger, usage, scans, alerts, leaks, responses, incidents, drills, queue, sources, intake, leakSources: createLeakSources(() => holder.current()), version: VERSION, startedAt: new Date(),
     config: () => holder.current(),
     warnings: () => holder.warnings(),
     channel: (name) => channels.of(name),
     channelDefinitions: () => channels.definitions(),
   };
-  const work = { ...createWork(context), readUsage: createUsageReader(context) };
+  const issuers = (): readonly NamedIssuer[] => issuerDefinitions(holder.current()).map((definition) => ({ name: definition.name, open: () => plugins.issuer(definition) }));
+  const tokens = approvalTokens(rootKey);
+  const working = createWork({ ...context, addressed: (notice) => withLink(notice, tokens, holder.current().response.approval.url), tellOfInventories: async (taken) => void (await tellOf(context, await inventoryScan({ ...context, issuers }, taken))) });
+  const seeing = { fingerprint: fingerprintText, issuers: () => issuers().map(({ open: opened }) => opened()) };
+  const looking = { ...leakWork({ ...context, ...seeing }, working), scanUsage: async (signal: AbortSignal) => void (await scanUsage(context, signal)) };
+  const responding = responseWork({ ...context, responder: leakResponder(engine) }, looking);
+  const work = { ...working, ...looking, ...responding, readUsage: createUsageReader(context), inspect: createInspection({ ...context, issuers }), reportIncidents: createReporter(context), drill: createDrills(context) };
   return {
     context, work,
-    operations: { ...questions(context), ...changes(context), ...alertChanges(context), reload: (actor) => reload(context, holder, actor) },
-    health: createHealth({ ledger, queue, version: VERSION }),
+    operations: { ...questions(context), ...changes(context), ...alertChanges(context), ...responseChanges(context), ...drillChanges(context), reload: (actor) => reload(context, holder, actor) },
+    health: createHealth({ ledger, drills, queue, version: VERSION }),
     pushUsage: (request) => pushUsage(context, fingerprintText, request),
+    takeIssuerEvent: (request) => takeIssuerEvent(context, request),
+    takeLeaks: (request) => takeLeaks({ ...context, log, ...seeing }, request),
+    answerApproval: createApprovals(context, tokens),
     intervals: intervalsOf(holder.current()),
     async start(jobs) {
       await queue.start(jobs, { concurrency: holder.current().worker.concurrency });
@@ -129,7 +176,7 @@ function compose({ holder, log, engine, queue, opened, plugins, fingerprintText 
 }
 
 export function intervalsOf({ worker: { intervals }, heartbeat }: Settings): Intervals {
-  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, deliverMs: intervals.deliver, sealMs: intervals.seal, usageMs: intervals.usage, heartbeatMs: heartbeat?.every ?? null };
+  return { sweepMs: intervals.sweep, debtsMs: intervals.debts, inventoryMs: intervals.inventory, inspectMs: intervals.inspect, deliverMs: intervals.deliver, sealMs: intervals.seal, usageMs: intervals.usage, scanMs: intervals.scan, heartbeatMs: heartbeat?.every ?? null };
 }
 
 async function reload(context: Context, holder: ConfigHolder, actor: { who: string; why: string }): Promise<{ applied: boolean; problems: readonly string[] }> {
@@ -147,7 +194,8 @@ interface Channels {
 }
 
 /** Channels by name, as configured today: a message waits in the outbox by the name of its channel only. */
-export function createChannels(config: () => Settings): Channels {
+export function createChannels(config: () => Settings, ledger: Pick<Ledger, 'takePace'>): Channels {
+  const place = takePlaces(ledger);
   const opened = new Map<string, Channel>();
   const definitions = (): readonly PluginDefinition[] => channelDefinitions(config());
   return {
@@ -156,7 +204,7 @@ export function createChannels(config: () => Settings): Channels {
       const definition = definitions().find((d) => d.name === name);
       if (definition === undefined) return null;
       const key = JSON.stringify(definition);
-      const known = opened.get(key) ?? open(CHANNELS, definition, resolveSecret);
+      const known = opened.get(key) ?? open(CHANNELS, definition, resolveSecret, place);
       opened.set(key, known);
       return known;
     },

@@ -11,7 +11,10 @@ import { openLedger, type OpenLedger } from '../ledger/index.ts';
 import type { CredentialRecord, Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import { createChannels, REAL_CLOCK, workerName } from './app.ts';
+import { createIntake } from './break-glass/intake.ts';
 import type { Context } from './context.ts';
+import { createLeakSources } from './leak-sources.ts';
+import type { Engine } from '../rotation/engine.ts';
 import type { Questions } from './operations.ts';
 import { createPluginCache } from './plugins.ts';
 import { questions } from './questions.ts';
@@ -30,12 +33,13 @@ export interface AskOptions {
 export async function ask({ config, warnings, environment, log }: AskOptions): Promise<Questions & { close(): Promise<void> }> {
   const { key, opened, cleanUp } = await openToRead(config, environment);
   const plugins = createPluginCache(resolveSecret);
-  const channels = createChannels(() => config);
+  const channels = createChannels(() => config, opened.ledger);
   const sources = createSources({ config: () => config, issuer: (definition) => plugins.issuer(definition), fingerprint: textFingerprinter(key) });
   const ledger = withDeclared(opened.ledger, planCredentials(config));
+  const engine: Engine = { ledger, queue: { wake: async () => false, wakeAll: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
+  const intake = createIntake({ engine, breakGlass: opened.breakGlass, config: () => config, issuer: (definition) => plugins.issuer(definition), rootKey: key });
   const context: Context = {
-    engine: { ledger, queue: { wake: async () => false, wakeAll: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() },
-    ledger, usage: opened.usage, alerts: opened.alerts, queue: null, sources, version: VERSION, startedAt: new Date(),
+    engine, intake, ledger, usage: opened.usage, scans: opened.scans, alerts: opened.alerts, incidents: opened.incidents, leaks: opened.leaks, responses: opened.responses, drills: opened.drills, leakSources: createLeakSources(() => config), queue: null, sources, version: VERSION, startedAt: new Date(),
     config: () => config,
     warnings: () => warnings,
     channel: (name) => channels.of(name),

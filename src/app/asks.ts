@@ -1,5 +1,5 @@
 /** What people ask of one rotation: that it be given up, or try again now. */
-import { duration } from '../alerts/phrases.ts';
+import { duration } from '../core/phrases.ts';
 import { KeyturnError } from '../core/errors.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { Rotation } from '../ports/ledger.ts';

@@ -4,7 +4,7 @@ import { KeyturnError } from '../core/errors.ts';
 import type { Adoption } from '../core/plan.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { CredentialRecord, Pause, RequestOutcome } from '../ports/ledger.ts';
-import { bind } from '../rotation/bind.ts';
+import { bind, bound } from '../rotation/bind.ts';
 import { declaredPages } from '../rotation/declared.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
 import { publish } from '../rotation/publish.ts';
@@ -12,12 +12,15 @@ import { requestRotation } from '../rotation/request.ts';
 import type { AlertChanges } from './alert-operations.ts';
 import { abortRotation, resumeRotation } from './asks.ts';
 import type { Context } from './context.ts';
+import type { DrillChanges } from './drills/operations.ts';
 import { keysById } from './keys.ts';
 import type { AdoptRequest, KeyView, Operations, PauseRequest, Questions, RequestedRotation, RotateRequest } from './operations.ts';
+import type { ResponseChanges } from './response-operations.ts';
+import { revoke, revokeOwned } from './revocations.ts';
 import { settle } from './settle.ts';
 import { rotationSummary } from './views.ts';
 
-type Changes = Omit<Operations, keyof Questions | keyof AlertChanges | 'reload'>;
+type Changes = Omit<Operations, keyof Questions | keyof AlertChanges | keyof ResponseChanges | keyof DrillChanges | 'reload'>;
 
 const WORK_MS = 60_000;
 const SHOWN_NAMES = 20;
@@ -26,7 +29,8 @@ export function changes(context: Context): Changes {
   const { ledger } = context;
   return {
     rotate: (request, actor) => rotate(context, request, actor),
-    revoke: (credential, actor) => revoke(context, credential, actor),
+    revoke: (what, actor, options) => revoke(context, what, actor, options),
+    revokeOwned: (owner, replace, actor) => revokeOwned(context, owner, replace, actor),
     adopt: (request, actor) => adopt(context, request, actor),
     async pause(request, actor) {
       await knownScope(context, request);
@@ -43,6 +47,7 @@ export function changes(context: Context): Changes {
       return await publish(context.engine, await declared(context, credential), actor, ulid(), AbortSignal.timeout(WORK_MS));
     },
     settle: (ids, actor) => settle(context, ids, actor),
+    takeRecord: ({ record, unsigned }, actor) => context.intake.takeText(record, unsigned, actor, AbortSignal.timeout(WORK_MS)),
     async retryDeliveries(channel, actor) {
       await knownChannel(context, channel);
       const retried = await ledger.retryStuck(channel ?? undefined);
@@ -64,6 +69,11 @@ export async function declared(context: Context, name: string): Promise<Credenti
   });
 }
 
+/** History outlives a declaration, so a credential that was removed may still be asked about. Throws UNKNOWN_CREDENTIAL. */
+export async function everDeclared(context: Context, name: string | undefined): Promise<void> {
+  if (name !== undefined && (await context.ledger.credential(name)) === null) await declared(context, name);
+}
+
 async function rotate(context: Context, request: RotateRequest, actor: Actor): Promise<readonly RequestedRotation[]> {
   const records = await chosen(context, request);
   const pauses = await context.ledger.pauses();
@@ -73,7 +83,7 @@ async function rotate(context: Context, request: RotateRequest, actor: Actor): P
     throw new KeyturnError('PAUSED', `${record.name} is paused by ${pause.actor.who}: ${pause.actor.why}. Nothing was requested.`, { effect: 'none', todo: `Lift the pause with \`keyturn resume ${scopeFlag(pause)}\`.` });
   }
   const outcomes: RequestOutcome[] = [];
-  for (const record of records) outcomes.push(await requestRotation(context.engine, await bound(context, record, actor), 'manual', actor));
+  for (const record of records) outcomes.push(await requestRotation(context.engine, await bound(context.engine, record, actor), 'manual', actor));
   return await requested(context, outcomes);
 }
 
@@ -90,29 +100,17 @@ async function chosen(context: Context, request: RotateRequest): Promise<readonl
   const owned: CredentialRecord[] = [];
   for await (const page of declaredPages(context.ledger, { owner: request.owner })) owned.push(...page);
   if (owned.length === 0) throw new KeyturnError('UNKNOWN_NAME', `No credential belongs to ${request.owner}.`, { effect: 'none', todo: 'See `keyturn status` for owners.' });
-  return [...records, ...owned];
+  // Retired ones come back by their names only: nobody who rotates a person's keys means those that were taken away for good.
+  const retired = new Set((await context.ledger.retired(owned.map(({ name }) => name))).map(({ credential }) => credential));
+  const living = owned.filter(({ name }) => !retired.has(name));
+  if (living.length === 0) throw new KeyturnError('USAGE', `Every credential of ${request.owner} is retired.`, { effect: 'none', todo: `Name those that are to come back: ${owned.map(({ name }) => name).slice(0, SHOWN_NAMES).join(', ')}.` });
+  return [...records, ...living];
 }
 
 /** In the order asked for. Throws UNKNOWN_CREDENTIAL for the first that is not declared. */
 async function allDeclared(context: Context, names: readonly string[]): Promise<readonly CredentialRecord[]> {
   const known = new Map((await context.ledger.credentials(names)).filter((record) => record.declared).map((record) => [record.name, record]));
   return await Promise.all(names.map(async (name) => known.get(name) ?? (await declared(context, name))));
-}
-
-/** The record once it is bound: a credential that was never scheduled yet may still have a key to adopt. */
-async function bound(context: Context, record: CredentialRecord, actor: Actor, meanwhile = ''): Promise<CredentialRecord> {
-  if (record.currentKeyId !== null || (await context.ledger.keysOf(record.name)).length > 0) return record;
-  const binding = await bind(context.engine, record.plan, record.plan.adopt, actor, AbortSignal.timeout(WORK_MS));
-  if (binding.outcome === 'unbound') throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: `${binding.todo}${meanwhile}` });
-  return await declared(context, record.name);
-}
-
-async function revoke(context: Context, name: string, actor: Actor): Promise<RequestedRotation> {
-  // A leaked key that the ledger does not know yet would live on while people take it for dead.
-  const record = await bound(context, await declared(context, name), actor, ' If it has leaked, revoke it at the issuer by hand now.');
-  const [emergency] = await requested(context, [await requestRotation(context.engine, record, 'emergency', actor)]);
-  if (emergency === undefined) throw new Error('one was asked for');
-  return emergency;
 }
 
 async function requested(context: Context, outcomes: readonly RequestOutcome[]): Promise<readonly RequestedRotation[]> {

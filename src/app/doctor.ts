@@ -1,30 +1,40 @@
-/** `doctor`: every issuer, store, check, hook and channel is reachable and permitted, and nothing is out of order. Changes nothing. */
+/** `doctor`: every issuer, store, check, hook, usage source, leak source and channel is reachable and permitted, and nothing is out of order. Changes nothing. */
 import { isFailing } from '../alerts/failing.ts';
-import { duration } from '../alerts/phrases.ts';
+import { duration } from '../core/phrases.ts';
 import { describeError, KeyturnError } from '../core/errors.ts';
 import type { CredentialRecord } from '../ports/ledger.ts';
 import type { Plugins } from '../rotation/engine.ts';
 import { readPlaces } from '../rotation/evidence.ts';
+import { recordFindings } from './break-glass/concerns.ts';
 import type { Context } from './context.ts';
+import { examineLeakSources } from './doctor-leaks.ts';
+import { examineAdminKeys } from './doctor-admin-keys.ts';
+import { examineDrills } from './doctor-drills.ts';
+import { examineResponses } from './doctor-responses.ts';
+import { examineSources } from './doctor-sources.ts';
+import { LOOK_MS, ok, problem, warning } from './finding.ts';
 import type { Finding } from './operations.ts';
 import { disorders } from './settle.ts';
-
-const LOOK_MS = 30_000;
 
 export async function doctor(context: Context): Promise<readonly Finding[]> {
   const records = (await context.ledger.credentials()).filter((record) => record.declared);
   const opened = await Promise.all(records.map((record) => openPlugins(context, record)));
   const plugins = opened.flatMap((o) => ('plugins' in o ? [o] : []));
   const failures = opened.flatMap((o) => ('finding' in o ? [o.finding] : []));
-  const [own, issuers, stores, checks, channels, found] = await Promise.all([
+  const [own, retired, drills, issuers, stores, checks, sources, leakSources, responses, channels, found] = await Promise.all([
     examineOwn(context),
+    examineRetired(context, records),
+    examineDrills(context),
     examineIssuers(plugins),
     examineStores(context, plugins),
     examineChecks(plugins),
+    examineSources(context),
+    examineLeakSources(context),
+    examineResponses(context),
     examineChannels(context),
     disorders(context),
   ]);
-  return [...own, ...failures, ...issuers, ...stores, ...checks, ...channels, ...found];
+  return [...own, ...retired, ...drills, ...recordFindings(context.intake), ...failures, ...issuers, ...examineAdminKeys(context.config(), records), ...stores, ...checks, ...sources, ...leakSources, ...responses, ...channels, ...found];
 }
 
 interface Opened {
@@ -40,10 +50,6 @@ async function openPlugins(context: Context, record: CredentialRecord): Promise<
   }
 }
 
-const ok = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'ok', message });
-const problem = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'problem', message });
-const warning = (subject: string, name: string, message: string): Finding => ({ subject, name, level: 'warning', message });
-
 async function examineOwn(context: Context): Promise<readonly Finding[]> {
   const { ledger, queue } = context;
   const figures = await ledger.figures();
@@ -55,6 +61,12 @@ async function examineOwn(context: Context): Promise<readonly Finding[]> {
     if (isFailing(lag)) findings.push(problem('channel', lag.channel, `Nothing got through for ${duration(lag.failingMs ?? 0)}; ${lag.waiting} wait, ${lag.stuck} were refused. The last attempt: ${lag.lastError ?? 'not known'}`));
   }
   return [...findings, ...context.warnings().map((text) => warning('configuration', '', text))];
+}
+
+/** Declared and without a key on purpose: their configuration is what is left of them. */
+async function examineRetired({ ledger }: Context, records: readonly CredentialRecord[]): Promise<readonly Finding[]> {
+  return (await ledger.retired(records.map(({ name }) => name))).map(({ credential, actor, since }) =>
+    warning('credential', credential, `It was retired by ${actor.who} at ${since.toISOString()} (${actor.why}): it has no key, and its stores may still hold the dead one. Take it out of the configuration and its value out of the stores, or bring it back with \`keyturn rotate ${credential}\`.`));
 }
 
 async function examineIssuers(opened: readonly Opened[]): Promise<readonly Finding[]> {

@@ -1,18 +1,21 @@
 /** Liveness, readiness and Prometheus metrics. */
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import { describeError } from '../core/errors.ts';
+import type { DrillLedger } from '../ports/drill-ledger.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Queue } from '../ports/queue.ts';
 import type { Health } from './operations.ts';
 
 export interface HealthSources {
   readonly ledger: Ledger;
+  readonly drills: Pick<DrillLedger, 'latest'>;
   readonly queue: Queue;
   readonly version: string;
 }
 
-export function createHealth({ ledger, queue, version }: HealthSources): Health {
-  const registry = createRegistry(ledger, queue, version);
+export function createHealth(sources: HealthSources): Health {
+  const { ledger, queue } = sources;
+  const registry = createRegistry(sources);
   return {
     live: () => true,
     async ready() {
@@ -25,7 +28,7 @@ export function createHealth({ ledger, queue, version }: HealthSources): Health 
   };
 }
 
-function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry {
+function createRegistry({ ledger, drills, queue, version }: HealthSources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, labelNames: string[] = []): Gauge => new Gauge({ name: `keyturn_${name}`, help, labelNames, registers: [registry] });
@@ -41,6 +44,10 @@ function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry
   const failingBy = gauge('channel_failing_seconds', 'For how long nothing gets through, by channel; absent where nothing failed.', ['channel']);
   const unsealed = gauge('audit_unsealed', 'Audit events not chained yet.');
   const lanes = gauge('queue_jobs', 'Jobs by lane and state.', ['lane', 'state']);
+  const drillPassed = gauge('drill_passed', '1 where the last drill passed, by credential; absent where none was made.', ['credential']);
+  const drillRevoke = gauge('drill_revoke_seconds', 'Time to revoke in the last drill, by credential; absent where it did not come to that.', ['credential']);
+  const drillRecover = gauge('drill_recover_seconds', 'Time to recover in the last drill, by credential; absent where it did not come to that.', ['credential']);
+  const drillEnded = gauge('drill_finished_timestamp_seconds', 'When the last drill ended, by credential.', ['credential']);
   const scraped = gauge('up', '1 while ledger figures can be read.');
   const collect = async (): Promise<void> => {
     const figures = await ledger.figures();
@@ -58,6 +65,13 @@ function createRegistry(ledger: Ledger, queue: Queue, version: string): Registry
     for (const { channel, oldestAgeMs, failingMs } of lags) {
       if (oldestAgeMs !== null) lagBy.set({ channel }, oldestAgeMs / 1000);
       if (failingMs !== null) failingBy.set({ channel }, failingMs / 1000);
+    }
+    for (const by of [drillPassed, drillRevoke, drillRecover, drillEnded]) by.reset();
+    for (const { credential, state, revokeMs, recoverMs, finishedAt } of await drills.latest()) {
+      drillPassed.set({ credential }, state === 'passed' ? 1 : 0);
+      if (revokeMs !== null) drillRevoke.set({ credential }, revokeMs / 1000);
+      if (recoverMs !== null) drillRecover.set({ credential }, recoverMs / 1000);
+      drillEnded.set({ credential }, (finishedAt?.getTime() ?? 0) / 1000);
     }
     unsealed.set(figures.unsealedAudit);
     for (const { lane, ...counts } of await queue.counts()) {

@@ -1,4 +1,5 @@
 /** Keys as people ask for them: the issuer's list joined with the ledger. */
+import { isDrill } from '../core/drill.ts';
 import { describeError } from '../core/errors.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey, KeyUsageToday } from '../ports/issuer.ts';
@@ -54,7 +55,7 @@ async function keysAt(context: Context, { first, names }: Wanted, declared: Read
   const ours = known.filter((key) => names.has(key.credential)).map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), issuerAnswered: answer !== null }));
   if (filter.credential !== undefined) return ours;
   const left = known.filter((key) => key.state === 'current' && !declared.has(key.credential) && (answer === null || listedBy.get(key.issuerKeyId)?.live === true));
-  const undeclared = left.map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), state: 'undeclared', issuerAnswered: answer !== null }));
+  const undeclared = left.map((key) => ({ ...view(key, listedBy.get(key.issuerKeyId), usageBy.get(key.issuerKeyId)), state: isDrill(key.credential) ? key.state : 'undeclared', issuerAnswered: answer !== null }));
   const knownIds = new Set(known.map((key) => key.issuerKeyId));
   const others = listed.filter((key) => key.live && !knownIds.has(key.id)).map((key) => unmanaged(first.issuer, key, usageBy.get(key.id)));
   return [...ours, ...undeclared, ...others];

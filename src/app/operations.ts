@@ -3,6 +3,10 @@
  * API; every answer is plain JSON (dates as ISO strings) with no secret in it. Errors are `KeyturnError`s.
  */
 import type { AlertChanges, AlertQuestions } from './alert-operations.ts';
+import type { DrillChanges, DrillQuestions } from './drills/operations.ts';
+import type { IncidentQuestions } from './incident-operations.ts';
+import type { LeakQuestions } from './leak-views.ts';
+import type { BreakerView, ResponseChanges, ResponseQuestions } from './response-operations.ts';
 import type { Anchor } from '../core/anchor.ts';
 import type { Actor, NoticeKind, Severity } from '../core/vocabulary.ts';
 import type { AuditVerdict, ChannelLag, LedgerFigures } from '../ports/ledger.ts';
@@ -100,8 +104,10 @@ export interface CredentialStatus {
   readonly openRotation: RotationSummary | null;
   readonly openDebts: number;
   readonly paused: boolean;
-  /** `ok`, `rotating`, `blocked`, `waiting`, `paused`, `unbound`. */
+  /** `ok`, `rotating`, `blocked`, `waiting`, `paused`, `unbound`, `retired`. */
   readonly health: string;
+  /** Who had its keys revoked without a replacement; null where nobody did, or it has a key again. */
+  readonly retired: { readonly by: string; readonly why: string; readonly since: string; readonly rotationId: string } | null;
 }
 
 export interface StatusView {
@@ -116,6 +122,10 @@ export interface StatusView {
   readonly stuckDeliveries: readonly { readonly id: string; readonly channel: string; readonly title: string; readonly lastError: string | null }[];
   /** Channels to which something waits or was refused. */
   readonly channels: readonly ChannelLag[];
+  /** What keeps Keyturn from seeing or acting, as its own alerts have it: issuers, usage sources, the scan of usage. */
+  readonly troubles: readonly { readonly rule: string; readonly title: string; readonly happened: string; readonly since: string }[];
+  /** Of responses to findings. */
+  readonly responses: BreakerView;
   readonly lanes: readonly LaneCounts[];
   readonly figures: LedgerFigures;
   readonly warnings: readonly string[];
@@ -167,6 +177,18 @@ export interface CallerView extends UsageCounts {
   readonly lastSeenAt: string;
 }
 
+/** What the credential's keys were asked for, as one source tells, added up. */
+export interface ScopeView {
+  readonly source: string;
+  /** The least scope that would have done, in the issuer's words; null where that is not known. */
+  readonly scope: string | null;
+  readonly requests: number;
+  /** Of these: not allowed to the key. */
+  readonly refused: number;
+  readonly firstSeenAt: string;
+  readonly lastSeenAt: string;
+}
+
 export interface SourceView extends Pick<SourceState, 'source' | 'lastError' | 'unknown' | 'unknownExample' | 'malformed' | 'malformedExample'> {
   readonly seenUntil: string | null;
   readonly readAt: string | null;
@@ -193,6 +215,23 @@ export interface PushAnswer {
   readonly repeated: boolean;
 }
 
+/** A message that an issuer's service sends about itself. */
+export interface IssuerEventRequest {
+  readonly issuer: string;
+  /** What the sender showed; null for nothing. */
+  readonly token: string | null;
+  /** True where the way in is guard enough: the Unix socket. */
+  readonly trusted: boolean;
+  readonly body: Buffer;
+}
+
+export interface IssuerEventAnswer {
+  /** What kind of event it says that it is. */
+  readonly event: string;
+  /** False for a kind that Keyturn does not know, which changes nothing. */
+  readonly known: boolean;
+}
+
 export interface UsageView {
   readonly credential: string;
   readonly from: string;
@@ -202,12 +241,14 @@ export interface UsageView {
   readonly keys: readonly KeyUsageView[];
   /** Those with most requests, of all its keys. */
   readonly callers: readonly CallerView[];
+  /** As long as they are kept, whatever the span; empty where no source tells. */
+  readonly scopes: readonly ScopeView[];
   readonly sources: readonly SourceView[];
 }
 
 export interface PlanEntry {
   readonly credential: string;
-  /** `rotate`, `bootstrap`, `adopt`, `continue`, `nothing`, `blocked`. */
+  /** `rotate`, `bootstrap`, `adopt`, `continue`, `retired`, `nothing`, `blocked`. */
   readonly action: string;
   /** When, ISO; null for now or never. */
   readonly at: string | null;
@@ -218,7 +259,7 @@ export interface PlanEntry {
 }
 
 export interface Finding {
-  /** `issuer`, `store`, `check`, `hook`, `channel`, `ledger`, `queue`, `credential`; of what is not in order `key`, `debt`, `store`, `rotation`, `watch`. */
+  /** `issuer`, `store`, `check`, `hook`, `break glass`, `usage source`, `leak source`, `scan`, `response`, `channel`, `ledger`, `queue`, `credential`, `drill`; of what is not in order `key`, `debt`, `store`, `rotation`, `watch`. */
   readonly subject: string;
   readonly name: string;
   readonly level: 'ok' | 'warning' | 'problem';
@@ -254,6 +295,50 @@ export interface RequestedRotation {
   readonly rotation: RotationSummary;
   /** False when one was open already, which is returned instead. */
   readonly created: boolean;
+}
+
+/** How what was typed is to be read, and what follows. */
+export interface RevokeOptions {
+  /** Where it may be both. */
+  readonly as?: 'credential' | 'key';
+  /** Of a key id that two issuers know. */
+  readonly issuer?: string;
+  /** False: nothing is created in the place of what dies. True unless given. */
+  readonly replace?: boolean;
+}
+
+/** One thing, or all of an owner. */
+export interface RevokeQuestion extends RevokeOptions {
+  readonly what?: string;
+  readonly owner?: string;
+}
+
+export interface DoomedKey extends KeyName {
+  readonly state: string;
+  /** `revoked` at once; `revoked_later`, once nothing serves it; `served`, it stays; `dead` already. */
+  readonly fate: string;
+}
+
+/** What a revocation would do, as the ledger has it now. */
+export interface RevocationPlan {
+  readonly credential: string;
+  readonly issuer: string;
+  readonly owner: string | null;
+  readonly declared: boolean;
+  readonly keys: readonly DoomedKey[];
+  readonly places: readonly string[];
+  /** It would be ended. */
+  readonly openRotation: { readonly id: string; readonly kind: string; readonly state: string } | null;
+  /** What comes after the revocation, a sentence or two. */
+  readonly after: string;
+}
+
+export interface OwnedRevocation {
+  readonly credential: string;
+  /** Null where there was nothing to revoke, or it could not be asked for. */
+  readonly requested: RequestedRotation | null;
+  readonly nothing: boolean;
+  readonly problem: string | null;
 }
 
 export interface AskedRotation {
@@ -292,11 +377,26 @@ export interface NotifyTest {
   readonly severity: Severity;
 }
 
+/** A record of a revocation past the worker, and what came of bringing it. */
+export interface BreakGlassTaken {
+  readonly id: string;
+  readonly issuer: string;
+  readonly keyId: string;
+  /** `taken`, `already` (it was taken in before), or `not_dead`: nothing was taken in, since the issuer does not say that the key is dead. */
+  readonly outcome: string;
+  readonly detail: string;
+  readonly credential: string | null;
+  /** The emergency rotation that replaces the key; null where none is needed. */
+  readonly rotationId: string | null;
+}
+
 /** Read-only questions; they never change anything, in the ledger or outside. */
-export interface Questions extends AlertQuestions {
+export interface Questions extends AlertQuestions, LeakQuestions, IncidentQuestions, ResponseQuestions, DrillQuestions {
   status(): Promise<StatusView>;
   plan(credential?: string): Promise<readonly PlanEntry[]>;
   keys(filter: { readonly credential?: string; readonly issuer?: string }): Promise<readonly KeyView[]>;
+  /** What a revocation would do, from the ledger alone. Throws as `revoke`. */
+  revocationPlan(question: RevokeQuestion): Promise<readonly RevocationPlan[]>;
   /** Usage of a credential's keys in the last `sinceMs` (a day unless given). Throws UNKNOWN_CREDENTIAL. */
   usage(request: { readonly credential: string; readonly sinceMs?: number }): Promise<UsageView>;
   rotations(filter: { readonly credential?: string; readonly open?: boolean; readonly limit?: number }): Promise<readonly RotationSummary[]>;
@@ -308,10 +408,16 @@ export interface Questions extends AlertQuestions {
 }
 
 /** Changes; each is recorded with its actor in the audit log. */
-export interface Operations extends Questions, AlertChanges {
+export interface Operations extends Questions, AlertChanges, ResponseChanges, DrillChanges {
   /** Throws UNKNOWN_CREDENTIAL for any unknown name before requesting anything; PAUSED where paused. */
   rotate(request: RotateRequest, actor: Actor): Promise<readonly RequestedRotation[]>;
-  revoke(credential: string, actor: Actor): Promise<RequestedRotation>;
+  /**
+   * Emergency, of a credential or of one key by its id. Throws UNKNOWN_CREDENTIAL, UNKNOWN_NAME for a key that is none of ours, USAGE where
+   * it may mean two things, ALREADY_REVOKED where nothing is left to revoke, BLOCKED where a key cannot be bound first.
+   */
+  revoke(what: string, actor: Actor, options?: RevokeOptions): Promise<RequestedRotation>;
+  /** The same of every credential of an owner; one that cannot be revoked keeps no other back. Throws UNKNOWN_NAME. */
+  revokeOwned(owner: string, replace: boolean, actor: Actor): Promise<readonly OwnedRevocation[]>;
   adopt(request: AdoptRequest, actor: Actor): Promise<KeyView>;
   pause(request: PauseRequest, actor: Actor): Promise<void>;
   resume(request: PauseRequest, actor: Actor): Promise<{ readonly wasPaused: boolean }>;
@@ -322,6 +428,8 @@ export interface Operations extends Questions, AlertChanges {
   publish(credential: string, actor: Actor): Promise<readonly PublishResult[]>;
   /** Settles findings of `doctor` by their ids, in turn; each is looked at again right before it is touched. */
   settle(ids: readonly string[], actor: Actor): Promise<readonly SettledFinding[]>;
+  /** Takes in a break-glass record, as text. `unsigned`: the actor vouches for one without a signature. Throws RECORD_REFUSED. */
+  takeRecord(request: { readonly record: string; readonly unsigned: boolean }, actor: Actor): Promise<BreakGlassTaken>;
   retryDeliveries(channel: string | null, actor: Actor): Promise<{ readonly retried: number }>;
   reload(actor: Actor): Promise<{ readonly applied: boolean; readonly problems: readonly string[] }>;
 }

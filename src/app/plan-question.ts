@@ -26,6 +26,8 @@ export async function planFor(context: Context, record: CredentialRecord, pauses
 }
 
 async function planUnbound(context: Context, record: CredentialRecord, pauses: readonly Pause[]): Promise<PlanEntry> {
+  const [retired] = await context.ledger.retired([record.name]);
+  if (retired !== undefined) return { credential: record.name, action: 'retired', at: null, what: `It was retired by ${retired.actor.who} at ${retired.since.toISOString()} (${retired.actor.why}) and gets no key by itself. To bring it back: \`keyturn rotate ${record.name}\`.`, steps: [], blockedBy: [] };
   const known = (await context.ledger.keysOf(record.name)).length > 0;
   const look = await lookForBinding(context.engine, record.plan, known ? null : record.plan.adopt, AbortSignal.timeout(LOOK_MS));
   const credential = record.name;

@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { isSecretRef, pushDefinitions, resolveSecret } from '../config/index.ts';
+import { pushSources, resolveSecret, type PushSource } from '../config/index.ts';
 import { KeyturnError } from '../core/errors.ts';
 import { sameText } from '../core/secret.ts';
-import type { ClueKind } from '../core/usage.ts';
 import { recordEvents } from '../usage/ingest.ts';
 import { parsePushed } from '../usage/records.ts';
 import type { Context } from './context.ts';
@@ -14,13 +13,6 @@ import type { PushAnswer, PushRequest } from './operations.ts';
 /** One transaction writes them all. */
 const MOST_RECORDS = 50_000;
 const unzip = promisify(gunzip);
-
-interface PushOptions {
-  readonly token: unknown;
-  readonly key: { readonly by: ClueKind };
-  readonly maxBody: number;
-  readonly maxAge: number;
-}
 
 /**
  * Records one batch. The same again, by its id or else by its content, counts once. Throws UNAUTHENTICATED (also where there
@@ -35,17 +27,17 @@ export async function pushUsage(context: Context, fingerprint: (value: string) =
   const { retention } = context.config().usage;
   const outcome = await recordEvents({ usage: context.usage, retention: { minutesMs: retention.minutes } }, {
     source: request.source, clue: options.key.by, now, events, malformed, example, seenUntil: null, cursor: null,
-    batchId: request.batchId ?? createHash('sha256').update(body).digest('hex'),
+    // That there is nothing to tell is told again and again.
+    batchId: request.batchId ?? (events.length + malformed === 0 ? null : createHash('sha256').update(body).digest('hex')),
   });
   const repeated = outcome === 'repeated';
   return { records: repeated ? 0 : events.length, malformed, example, repeated };
 }
 
-async function admittedTo(context: Context, { source, token, trusted }: PushRequest): Promise<PushOptions> {
-  const definition = pushDefinitions(context.config()).find(({ name }) => name === source);
-  if (definition === undefined && trusted) throw new KeyturnError('UNKNOWN_NAME', `No usage source of type push is called ${source.slice(0, 200)}.`, { todo: 'See `usage.sources` in the configuration.', effect: 'none' });
-  const options = definition?.options as PushOptions | undefined;
-  if (options !== undefined && (trusted || (token !== null && isSecretRef(options.token) && sameText(token, (await resolveSecret(options.token)).reveal())))) return options;
+async function admittedTo(context: Context, { source, token, trusted }: PushRequest): Promise<PushSource> {
+  const options = pushSources(context.config()).find(({ name }) => name === source);
+  if (options === undefined && trusted) throw new KeyturnError('UNKNOWN_NAME', `No usage source of type push is called ${source.slice(0, 200)}.`, { todo: 'See `usage.sources` in the configuration.', effect: 'none' });
+  if (options !== undefined && (trusted || (token !== null && sameText(token, (await resolveSecret(options.token)).reveal())))) return options;
   throw new KeyturnError('UNAUTHENTICATED', 'This usage source wants its token, and none or a wrong one was given.', { todo: 'Send `Authorization: Bearer <token>`, the token of that source in the configuration.', effect: 'none' });
 }
 

@@ -4,12 +4,17 @@ import type { Actor } from '../core/vocabulary.ts';
 import { declaredPages } from '../rotation/declared.ts';
 import { alertQuestions } from './alerts.ts';
 import { knownRotation } from './asks.ts';
-import { declared, usedIssuer } from './changes.ts';
+import { declared, everDeclared, usedIssuer } from './changes.ts';
 import type { Context } from './context.ts';
+import { drillQuestions } from './drills/index.ts';
 import { doctor } from './doctor.ts';
+import { incidentQuestions } from './incidents.ts';
 import { keys, keysById } from './keys.ts';
+import { leaksView } from './leak-views.ts';
 import type { PlanEntry, Questions, RotationDetail } from './operations.ts';
 import { planFor } from './plan-question.ts';
+import { responseQuestions } from './response-views.ts';
+import { revocationPlan } from './revocations.ts';
 import { status } from './status.ts';
 import { usageOf } from './usage.ts';
 import { attemptViews, auditView, debtView, rotationSummary, transitionView } from './views.ts';
@@ -32,6 +37,7 @@ export function questions(context: Context): Questions {
       if (filter.issuer !== undefined) await usedIssuer(context, filter.issuer);
       return await keys(context, filter);
     },
+    revocationPlan: (question) => revocationPlan(context, question),
     async usage({ credential, sinceMs }) {
       await everDeclared(context, credential);
       return await usageOf(context, credential, sinceMs);
@@ -48,14 +54,16 @@ export function questions(context: Context): Questions {
       return (await ledger.auditEvents(filter, { limit: limit ?? DEFAULT_LIMIT })).map(auditView);
     },
     verifyAudit: (anchors) => ledger.verifyAudit(anchors),
+    async leaks(filter) {
+      await everDeclared(context, filter.credential);
+      return await leaksView(context, filter);
+    },
     doctor: () => doctor(context),
     ...alertQuestions(context),
+    ...incidentQuestions(context),
+    ...drillQuestions(context),
+    ...responseQuestions(context),
   };
-}
-
-/** History outlives a declaration, so a credential that was removed may still be asked about. Throws UNKNOWN_CREDENTIAL. */
-async function everDeclared(context: Context, name: string | undefined): Promise<void> {
-  if (name !== undefined && (await context.ledger.credential(name)) === null) await declared(context, name);
 }
 
 async function rotationDetail(context: Context, idOrPrefix: string): Promise<RotationDetail> {

@@ -13,9 +13,15 @@ import type { Secret } from '../core/secret.ts';
 import { createCommandHook, type CommandHookOptions } from '../hooks/command/index.ts';
 import { createHttpHook, type HttpHookOptions } from '../hooks/http/index.ts';
 import { createHyperMemoryIssuer, type HyperMemoryOptions } from '../issuers/hypermemory/index.ts';
-import type { Channel } from '../ports/channel.ts';
+import { createGitGuardianSource, type GitGuardianOptions } from '../leaks/gitguardian/index.ts';
+import { createGitHubLeakSource, type GitHubLeakOptions } from '../leaks/github/index.ts';
+import { createGitHubPartnerSource, type GitHubPartnerOptions } from '../leaks/github-partner/index.ts';
+import { createSignedLeakSource, type SignedLeakOptions } from '../leaks/signed/index.ts';
+import { createTruffleHogSource, type TruffleHogOptions } from '../leaks/trufflehog/index.ts';
+import type { Channel, TakePlaces } from '../ports/channel.ts';
 import type { ApplicationCheck, KeyCheck, ReloadHook } from '../ports/check.ts';
 import type { Issuer } from '../ports/issuer.ts';
+import type { LeakSource } from '../ports/leak-source.ts';
 import type { SecretStore } from '../ports/store.ts';
 import type { UsageSource } from '../ports/usage-source.ts';
 import { createAccessLogSource, type AccessLogOptions } from '../sources/access-log/index.ts';
@@ -64,8 +70,8 @@ export const HOOKS: Openers<ReloadHook> = {
   command: (options: CommandHookOptions) => createCommandHook(options),
 };
 
-export const CHANNELS: Openers<Channel> = {
-  slack: (options: SlackChannelOptions) => createSlackChannel(options),
+export const CHANNELS: Openers<Channel, [TakePlaces]> = {
+  slack: (options: SlackChannelOptions, place) => createSlackChannel({ ...options, place }),
   email: (options: EmailChannelOptions) => createEmailChannel(options),
   webhook: (options: WebhookChannelOptions) => createWebhookChannel(options),
 };
@@ -82,6 +88,14 @@ export const SOURCES: Openers<UsageSource, [SourceContext]> = {
   issuer: ({ name, issuer }: { readonly name: string; readonly issuer: string }, context) => createIssuerSource({ name, issuer: context.issuer(issuer) }),
   'access-log': (options: Omit<AccessLogOptions, 'fingerprint'>, { fingerprint }) => createAccessLogSource({ ...options, fingerprint }),
   prometheus: (options: Omit<PrometheusOptions, 'fingerprint'>, { fingerprint }) => createPrometheusSource({ ...options, fingerprint }),
+};
+
+export const LEAK_SOURCES: Openers<LeakSource> = {
+  github: (options: GitHubLeakOptions) => createGitHubLeakSource(options),
+  'github-partner': (options: GitHubPartnerOptions) => createGitHubPartnerSource(options),
+  gitguardian: (options: GitGuardianOptions) => createGitGuardianSource(options),
+  signed: (options: SignedLeakOptions) => createSignedLeakSource(options),
+  trufflehog: (options: TruffleHogOptions) => createTruffleHogSource(options),
 };
 
 /** Opens a definition by its type. Throws for a type that this version does not know: a plan of a newer one. */

@@ -1,11 +1,15 @@
+import type { Alert } from '../core/alert.ts';
+import { FINDING_RULES, isRule } from '../core/finding.ts';
 import { nextDue, occurrenceDue } from '../core/policy.ts';
-import type { CredentialRecord, Ledger, Pause, Rotation } from '../ports/ledger.ts';
+import type { CredentialRecord, Ledger, Pause, Retired, Rotation } from '../ports/ledger.ts';
 import type { KeyRecord, RevocationDebt } from '../core/vocabulary.ts';
 import { declaredPages } from '../rotation/declared.ts';
 import { dueFacts } from '../rotation/due.ts';
 import { pauseFor } from '../rotation/gather/gate.ts';
+import { recordConcern } from './break-glass/concerns.ts';
 import type { Context } from './context.ts';
 import { keysById } from './keys.ts';
+import { breakerView } from './response-views.ts';
 import type { CredentialStatus, StatusView } from './operations.ts';
 import { debtView, iso, keyName, rotationSummary } from './views.ts';
 
@@ -13,10 +17,10 @@ const SHOWN_STUCK = 50;
 const ALL_OPEN = 10_000;
 
 export async function status(context: Context): Promise<StatusView> {
-  const { ledger, queue, engine } = context;
-  const [now, installation, open, debts, pauses, stuck, figures, channels, lanes] = await Promise.all([
+  const { ledger, queue, engine, alerts } = context;
+  const [now, installation, open, debts, pauses, stuck, figures, channels, openAlerts, lanes, retired, responses] = await Promise.all([
     ledger.now(), ledger.installation(), ledger.rotations({ open: true }, { limit: ALL_OPEN }), ledger.openDebts({}),
-    ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), ledger.channelLags(), queue?.counts() ?? [],
+    ledger.pauses(), ledger.deliveries({ state: 'stuck' }, { limit: SHOWN_STUCK }), ledger.figures(), ledger.channelLags(), alerts.open(), queue?.counts() ?? [], ledger.retired(), breakerView(context),
   ]);
   const indebted = await ledger.credentials([...new Set(debts.map((debt) => debt.credential))]);
   const stuckBy = new Map(indebted.map((record) => [record.name, record.plan.policy.deadlines.stuckMs]));
@@ -26,33 +30,42 @@ export async function status(context: Context): Promise<StatusView> {
     runtime: { ledger: ledger.kind, queue: queue?.backend ?? 'none' },
     installation,
     startedAt: context.startedAt.toISOString(),
-    credentials: await credentialStatuses(ledger, { open, debts, pauses, now }),
+    credentials: await credentialStatuses(ledger, { open, debts, pauses, retired, now }),
     debts: debts.map((debt) => debtView(debt, now, stuckBy.get(debt.credential) ?? null)),
     pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
     stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
     channels,
+    troubles: troublesOf(openAlerts),
+    responses,
     lanes,
     figures,
-    warnings: context.warnings(),
+    warnings: [...context.warnings(), ...context.intake.left().map(recordConcern)],
   };
+}
+
+function troublesOf(open: readonly Alert[]): StatusView['troubles'] {
+  const own = open.filter(({ state, finding: { rule } }) => state === 'firing' && isRule(rule) && FINDING_RULES[rule].family === 'keyturn');
+  return own.map(({ finding: { rule, title, happened }, firedAt, firstSeenAt }) => ({ rule, title, happened, since: new Date(firedAt ?? firstSeenAt).toISOString() }));
 }
 
 interface Everywhere {
   readonly open: readonly Rotation[];
   readonly debts: readonly RevocationDebt[];
   readonly pauses: readonly Pause[];
+  readonly retired: readonly Retired[];
   readonly now: Date;
 }
 
 /** Page by page: what is shown of a credential is small, its plan is not. */
-async function credentialStatuses(ledger: Ledger, { open, debts, pauses, now }: Everywhere): Promise<readonly CredentialStatus[]> {
+async function credentialStatuses(ledger: Ledger, { open, debts, pauses, retired, now }: Everywhere): Promise<readonly CredentialStatus[]> {
   const openBy = new Map(open.map((rotation) => [rotation.credential, rotation]));
   const debtsBy = Map.groupBy(debts, (debt) => debt.credential);
+  const retiredBy = new Map(retired.map((one) => [one.credential, one]));
   const statuses: CredentialStatus[] = [];
   for await (const page of declaredPages(ledger)) {
     const theirs = page.flatMap((record) => openBy.get(record.name) ?? []);
     const keys = await keysById(ledger, theirs, page.map((record) => record.currentKeyId));
-    for (const record of page) statuses.push(credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, keys, now }));
+    for (const record of page) statuses.push(credentialStatus({ record, rotation: openBy.get(record.name), debts: debtsBy.get(record.name) ?? [], pauses, retired: retiredBy.get(record.name), keys, now }));
   }
   return statuses;
 }
@@ -62,12 +75,13 @@ interface CredentialFacts {
   readonly rotation: Rotation | undefined;
   readonly debts: readonly RevocationDebt[];
   readonly pauses: readonly Pause[];
+  readonly retired: Retired | undefined;
   readonly keys: ReadonlyMap<string, KeyRecord>;
   readonly now: Date;
 }
 
 function credentialStatus(facts: CredentialFacts): CredentialStatus {
-  const { record, rotation, debts, keys, now } = facts;
+  const { record, rotation, debts, retired, keys, now } = facts;
   const current = keys.get(record.currentKeyId ?? '') ?? null;
   const paused = pauseFor(facts.pauses, record.name, record.issuer) !== null;
   return {
@@ -82,7 +96,8 @@ function credentialStatus(facts: CredentialFacts): CredentialStatus {
     openRotation: rotation === undefined ? null : rotationSummary(rotation, keys, now),
     openDebts: debts.length,
     paused,
-    health: healthOf(rotation, current, paused),
+    health: rotation === undefined && retired !== undefined ? 'retired' : healthOf(rotation, current, paused),
+    retired: retired === undefined ? null : { by: retired.actor.who, why: retired.actor.why, since: retired.since.toISOString(), rotationId: retired.rotationId },
   };
 }
 

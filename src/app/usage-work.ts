@@ -5,7 +5,7 @@ import { ingest } from '../usage/ingest.ts';
 import type { Context } from './context.ts';
 import type { Work } from './work.ts';
 
-type Reading = Pick<Context, 'engine' | 'ledger' | 'usage' | 'sources' | 'config'>;
+type Reading = Pick<Context, 'engine' | 'ledger' | 'usage' | 'scans' | 'sources' | 'config'>;
 
 const PRUNE_EVERY_MS = hours(1);
 
@@ -18,6 +18,7 @@ async function readSources({ engine, ledger, usage, sources, config }: Reading, 
       await ingest(ingesting, sources.of(name), signal);
     } catch (error) {
       engine.log.warn({ source: name, error: describeError(error) }, 'a usage source could not be opened');
+      await usage.sourceFailed(name, describeError(error));
     }
   }));
 }
@@ -33,7 +34,8 @@ export function createUsageReader(reading: Reading): Work['readUsage'] {
   };
 }
 
-async function prune({ usage, config }: Reading, signal: AbortSignal): Promise<void> {
+async function prune({ usage, scans, config }: Reading, signal: AbortSignal): Promise<void> {
   const { minutes, hours: byHour, callers } = config().usage.retention;
   while (!signal.aborted && (await usage.prune({ minutesMs: minutes, hoursMs: byHour, callersMs: callers })) > 0);
+  await scans.pruneWatched(byHour);
 }

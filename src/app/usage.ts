@@ -1,9 +1,9 @@
 /** Usage as people ask for it: a credential's keys with their figures, and who calls with them. */
 import { days, hours } from '../core/duration.ts';
 import type { KeyRecord } from '../core/vocabulary.ts';
-import { STEPS, type UsageBucket, type UsageCaller, type UsageCounts, type UsageLedger, type UsageStep } from '../ports/usage-ledger.ts';
+import { STEPS, type UsageBucket, type UsageCaller, type UsageCounts, type UsageNeed, type UsageStep } from '../ports/usage-ledger.ts';
 import type { Context } from './context.ts';
-import type { CallerView, KeyUsageView, SourceView, UsageView } from './operations.ts';
+import type { CallerView, KeyUsageView, ScopeView, SourceView, UsageView } from './operations.ts';
 import { iso } from './views.ts';
 
 const DEFAULT_SPAN_MS = days(1);
@@ -19,14 +19,15 @@ export async function usageOf(context: Context, credential: string, sinceMs = DE
   const span = spanOf(now, sinceMs);
   const ids = keys.map(({ id }) => id);
   const midnight = new Date(Math.floor(now.getTime() / days(1)) * days(1));
-  const [buckets, today, lastUsed, callers] = await Promise.all([
-    usage.buckets(ids, span.step, span.from, span.until), usage.buckets(ids, 'hour', midnight, span.until), usage.lastUsed(ids), usage.callers(ids),
+  const [buckets, today, lastUsed, callers, needs] = await Promise.all([
+    usage.buckets(ids, span.step, span.from, span.until), usage.buckets(ids, 'hour', midnight, span.until), usage.lastUsed(ids), usage.callers(ids), usage.credentialNeeds([credential]),
   ]);
   return {
     credential, from: span.from.toISOString(), until: now.toISOString(), cellMs: span.cellMs,
     keys: keys.flatMap((key) => viewsOf(key, { buckets, today, lastUsed, span })),
     callers: callers.slice(0, MOST_CALLERS).map((caller) => callerView(caller, keys)),
-    sources: await sourceViews(usage),
+    scopes: scopeViews(needs),
+    sources: await sourceViews(context),
   };
 }
 
@@ -91,8 +92,27 @@ function callerView({ keyId, source, address, agent, requests, failed, denied, f
   return { issuerKeyId: key?.issuerKeyId ?? keyId, keyState: key?.state ?? 'unknown', source, address, agent, requests, failed, denied, firstSeenAt: firstSeen.toISOString(), lastSeenAt: lastSeen.toISOString() };
 }
 
-async function sourceViews(usage: UsageLedger): Promise<readonly SourceView[]> {
-  return (await usage.sources()).map(({ source, seenUntil, readAt, failingSince, lastError, unknown, unknownExample, malformed, malformedExample }) => ({
+/** Keys with other scopes are added up too: it is about what was asked for. */
+function scopeViews(needs: readonly UsageNeed[]): readonly ScopeView[] {
+  const alike = Map.groupBy(needs, ({ source, need }) => `${source} ${need}`);
+  return [...alike.values()].map((some) => scopeView(some.reduce(together)));
+}
+
+function together(a: UsageNeed, b: UsageNeed): UsageNeed {
+  return {
+    ...a, requests: a.requests + b.requests, refused: a.refused + b.refused,
+    firstSeen: a.firstSeen < b.firstSeen ? a.firstSeen : b.firstSeen, lastSeen: a.lastSeen > b.lastSeen ? a.lastSeen : b.lastSeen,
+  };
+}
+
+function scopeView({ source, need, requests, refused, firstSeen, lastSeen }: UsageNeed): ScopeView {
+  return { source, scope: need === '' ? null : need, requests, refused, firstSeenAt: firstSeen.toISOString(), lastSeenAt: lastSeen.toISOString() };
+}
+
+/** Of those that are configured: what a source said that is no more concerns nobody. */
+async function sourceViews({ usage, config }: Context): Promise<readonly SourceView[]> {
+  const configured = (await usage.sources()).filter(({ source }) => Object.hasOwn(config().usage.sources, source));
+  return configured.map(({ source, seenUntil, readAt, failingSince, lastError, unknown, unknownExample, malformed, malformedExample }) => ({
     source, seenUntil: iso(seenUntil), readAt: iso(readAt), failingSince: iso(failingSince), lastError, unknown, unknownExample, malformed, malformedExample,
   }));
 }

@@ -9,6 +9,11 @@ export function clean(text: string): string {
   return text.replace(/[\t\r\n]+/g, ' ').replace(STEERING, escaped);
 }
 
+/** The same for a text of several lines. */
+export function cleanLines(text: string): string {
+  return text.replace(STEERING, (char) => (char === '\n' ? char : escaped(char)));
+}
+
 /** A JSON document that is safe to print and still the same document: the escapes stand inside its strings. */
 export function cleanJson(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(STEERING, (char) => (char === '\n' ? char : escaped(char)));

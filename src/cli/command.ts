@@ -1,6 +1,7 @@
 /** What a command is: a row of data that commander and docs/cli.md are both made from, and what it does. */
 import type { Client, ClientOptions } from '../api/client.ts';
 import type { Env } from '../config/environment.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Actor } from '../core/vocabulary.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,6 +19,8 @@ export interface CommandSpec {
   readonly options?: readonly Described[];
   /** Exit codes other than the usual, by number. */
   readonly exits?: Readonly<Record<number, string>>;
+  /** What else can be done when it fails with one of these. */
+  readonly hints?: Readonly<Partial<Record<ErrorCode, string>>>;
   /** Gives the exit code. Imports what is heavy inside, so that other commands start light. */
   run(cli: Cli, given: Given): Promise<number>;
 }
@@ -32,6 +35,8 @@ export interface Given {
   /** Of an option that may be given several times. */
   list(option: string): readonly string[];
   flag(option: string): boolean;
+  /** True for an option that is on unless `--no-…` takes it away, and was taken away. */
+  off(option: string): boolean;
 }
 
 /** What every command can use. */

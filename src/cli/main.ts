@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { CommanderError } from 'commander';
 import { readEnvironment, type Env } from '../config/environment.ts';
-import { EXIT } from '../core/errors.ts';
+import { EXIT, KeyturnError } from '../core/errors.ts';
 import type { Cli, CommandSpec, Given } from './command.ts';
 import { fail } from './failing.ts';
 import { buildProgram, type Globals } from './program.ts';
@@ -23,7 +23,7 @@ export async function main(invocation: Invocation): Promise<number> {
   let [exit, globals]: [number, Globals] = [EXIT.ok, { color: true }];
   const program = buildProgram(invocation.version, async (spec: CommandSpec, given: Given) => {
     globals = program.opts<Globals & Record<string, unknown>>();
-    exit = await spec.run(surroundings(invocation, globals), given);
+    exit = await spec.run(surroundings(invocation, globals), given).catch((error: unknown) => { throw hinted(error, spec); });
   });
   try {
     await program.parseAsync([...invocation.argv], { from: 'user' });
@@ -32,6 +32,13 @@ export async function main(invocation: Invocation): Promise<number> {
     if (isCommanders(error)) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return fail(error, globals.json === true, errorColors(choiceOf(invocation, globals)));
   }
+}
+
+function hinted(error: unknown, { hints = {} }: CommandSpec): unknown {
+  const hint = error instanceof KeyturnError ? hints[error.code] : undefined;
+  if (hint === undefined || !(error instanceof KeyturnError)) return error;
+  const { code, message, todo, effect } = error;
+  return new KeyturnError(code, message, { cause: error, effect, todo: todo === undefined ? hint : `${todo} ${hint}` });
 }
 
 /** Commander has printed its message already; asking for help is no mistake, giving no command is. */

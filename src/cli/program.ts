@@ -63,6 +63,7 @@ function givenOf(command: Command): Given {
     text: (name) => (typeof options[name] === 'string' ? options[name] : undefined),
     list: (name) => (Array.isArray(options[name]) ? options[name].map(String) : []),
     flag: (name) => options[name] === true,
+    off: (name) => options[name] === false,
   };
 }
 

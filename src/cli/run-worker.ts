@@ -42,7 +42,7 @@ export async function runWorker({ configPath }: WorkerOptions): Promise<void> {
 async function serve(app: App, config: Settings, log: Log): Promise<Api> {
   const { listen, socket } = config.api;
   const tcp = listen === undefined ? {} : { tcp: { host: listen.host, port: listen.port, token: await apiToken(listen.token) } };
-  return await startApi({ operations: app.operations, health: app.health, pushUsage: app.pushUsage, socketPath: socket, ...tcp, log, version: VERSION });
+  return await startApi({ operations: app.operations, health: app.health, pushUsage: app.pushUsage, takeIssuerEvent: app.takeIssuerEvent, takeLeaks: app.takeLeaks, answerApproval: app.answerApproval, socketPath: socket, ...tcp, log, version: VERSION });
 }
 
 /** Over TCP the token is all that stands between a stranger and every key. Throws CONFIG_INVALID for one that could be guessed. */

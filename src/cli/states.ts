@@ -8,7 +8,7 @@ const STATE_PAINT: Readonly<Record<string, Paint>> = {
   done: 'green', confirmed: 'green', verified: 'green', blocked: 'red', rolled_back: 'red', aborted: 'red', rolling_back: 'yellow', aborting: 'yellow',
 };
 const HEALTH_PAINT: Readonly<Record<string, Paint>> = {
-  ok: 'green', rotating: 'cyan', waiting: 'yellow', paused: 'yellow', unbound: 'yellow', blocked: 'red',
+  ok: 'green', rotating: 'cyan', waiting: 'yellow', paused: 'yellow', unbound: 'yellow', retired: 'yellow', blocked: 'red',
 };
 
 const KEY_PAINT: Readonly<Record<string, Paint>> = {

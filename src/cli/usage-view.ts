@@ -1,26 +1,24 @@
 /** What `usage` shows: each key with its figures and a sparkline, who calls, and sources that need somebody. */
-import type { CallerView, KeyUsageView, SourceView, UsageView } from '../app/operations.ts';
+import type { CallerView, KeyUsageView, ScopeView, SourceView, UsageView } from '../app/operations.ts';
 import { bars } from './bars.ts';
-import { clean } from './clean.ts';
+import { printConcerns } from './concerns.ts';
 import { paintKeyState } from './states.ts';
-import { list, plain, type Column } from './table.ts';
-import { wrap, type Terminal } from './terminal.ts';
+import { list, type Column } from './table.ts';
+import type { Terminal } from './terminal.ts';
 import { relative, span } from './times.ts';
 
 export async function printUsage(out: Terminal, view: UsageView): Promise<void> {
   const keys = view.keys.length === 0 ? `No key of ${view.credential} is alive or was used.` : '';
   await list(out, false, view.keys, KEYS, keys);
-  if (view.callers.length > 0) {
-    if (out.interactive) out.line('');
-    if (out.interactive) await list(out, false, view.callers, CALLERS, '');
-    else plain(out, view.callers, CALLERS);
-  }
-  const concerns = concernsOf(view);
-  if (concerns.length > 0 && out.interactive) out.line('');
-  for (const concern of concerns) {
-    if (!out.interactive) out.line(`# ${clean(concern)}`);
-    else wrap(clean(concern), out.width - 2).forEach((line, at) => out.line(`${at === 0 ? out.colors.yellow('! ') : '  '}${line}`));
-  }
+  await below(out, view.callers, CALLERS);
+  await below(out, view.scopes, SCOPES);
+  printConcerns(out, concernsOf(view));
+}
+
+async function below<Row>(out: Terminal, rows: readonly Row[], columns: readonly Column<Row>[]): Promise<void> {
+  if (rows.length === 0) return;
+  if (out.interactive) out.line('');
+  await list(out, false, rows, columns, '');
 }
 
 function concernsOf({ sources, keys }: UsageView): readonly string[] {
@@ -62,5 +60,14 @@ const CALLERS: readonly Column<CallerView>[] = [
   { head: 'REQUESTS', exact: (row) => String(row.requests) },
   { head: 'DENIED', exact: (row) => String(row.denied), drop: 4 },
   { head: 'FIRST SEEN', exact: (row) => row.firstSeenAt, shown: (row) => relative(row.firstSeenAt), drop: 5 },
+  { head: 'LAST SEEN', exact: (row) => row.lastSeenAt, shown: (row) => relative(row.lastSeenAt) },
+];
+
+const SCOPES: readonly Column<ScopeView>[] = [
+  { head: 'SCOPE ASKED FOR', exact: (row) => row.scope ?? '-', shown: (row) => row.scope ?? 'not known' },
+  { head: 'SOURCE', exact: (row) => row.source, drop: 3 },
+  { head: 'REQUESTS', exact: (row) => String(row.requests) },
+  { head: 'REFUSED', exact: (row) => String(row.refused), paint: (colors, text, row) => (row.refused > 0 ? colors.red(text) : text), drop: 2 },
+  { head: 'FIRST SEEN', exact: (row) => row.firstSeenAt, shown: (row) => relative(row.firstSeenAt), drop: 1 },
   { head: 'LAST SEEN', exact: (row) => row.lastSeenAt, shown: (row) => relative(row.lastSeenAt) },
 ];

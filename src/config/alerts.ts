@@ -1,6 +1,6 @@
 /** The section `alerts`, as those who judge alerts take it. */
 import type { Matcher } from '../core/alert.ts';
-import type { MaintenanceWindow } from '../core/plan.ts';
+import type { MaintenanceWindow } from '../core/window.ts';
 import type { ParsedConfig } from './schema.ts';
 
 /** Durations in milliseconds. */
@@ -12,9 +12,13 @@ export interface AlertSection {
   readonly maintenance: readonly { readonly name: string; readonly window: MaintenanceWindow; readonly matchers: readonly Matcher[] }[];
 }
 
-export function alertSettings({ alerts }: Pick<ParsedConfig, 'alerts'>): AlertSection {
+/** Looks of which one or two may fail before nobody looks any more. */
+const LOOKS = 3;
+
+export function alertSettings({ alerts, worker: { intervals } }: Pick<ParsedConfig, 'alerts' | 'worker'>): AlertSection {
+  const expireMs = Math.max(alerts.expire, LOOKS * Math.max(intervals.inventory, intervals.inspect, intervals.scan));
   return {
-    life: { repeatMs: alerts.repeat, holdMs: alerts.hold, maxHoldMs: alerts.maxHold, flapMs: alerts.flapWindow, expireMs: alerts.expire },
+    life: { repeatMs: alerts.repeat, holdMs: alerts.hold, maxHoldMs: alerts.maxHold, flapMs: alerts.flapWindow, expireMs },
     groupWindowMs: alerts.groupWindow,
     perMinute: alerts.storm.perMinute,
     keptMs: alerts.keep,

@@ -5,10 +5,12 @@
 export { alertSettings, type AlertSection } from './alerts.ts';
 export { proxyEnvironment, readEnvironment, type Env, type Environment } from './environment.ts';
 export type { Config, LoadedConfig, LoadOptions, Settings } from './load.ts';
-export { channelDefinitions, issuerDefinitions, planCredentials, pushDefinitions, usageDefinitions } from './plan.ts';
+export { channelDefinitions, issuerDefinitions, leakDefinitions, planCredentials, pushSources, usageDefinitions, type PushSource } from './plan.ts';
 export { ConfigError } from './problems.ts';
 export { createConfigHolder, type ConfigHolder, type ReloadResult } from './reload.ts';
 export { channelsFor, explainRoute, summaryFor, type RouteLine, type Routed, type Subject } from './routes.ts';
+export { ruleSettings } from './rules.ts';
+export { LARGEST_LEAK_BODY } from './schema/limits.ts';
 export type { RedisConfig } from './schema/service.ts';
 export { isSecretRef, resolveSecret } from './secrets.ts';
 export type { HeartbeatConfig } from './schema/heartbeat.ts';

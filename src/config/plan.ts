@@ -4,18 +4,20 @@ import type { CredentialPlan, PlaceDefinition, PlannedCredential, PluginDefiniti
 import type { ParsedConfig } from './schema.ts';
 import { envFilePlace } from './places.ts';
 import { channelsFor } from './routes.ts';
+import { ruleOverrides } from './rules.ts';
 import type { CredentialConfig } from './schema/credentials.ts';
 import { policy as policySchema, type PolicyConfig } from './schema/policies.ts';
 import type { PlaceConfig, StoreConfig } from './schema/stores.ts';
+import type { UsageSourceConfig } from './schema/usage.ts';
 
 /** The part of a configuration that plans are made of. */
 type Plannable = Pick<ParsedConfig, 'issuers' | 'stores' | 'checks' | 'hooks' | 'channels' | 'routes' | 'policies' | 'credentials'>;
 
 /** Durations are milliseconds by now, and plug-ins name them so. */
-const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs', lag: 'lagMs', lateness: 'latenessMs', pace: 'paceMs' };
+const RENAMED: Readonly<Record<string, string>> = { timeout: 'timeoutMs', interval: 'intervalMs', deadline: 'deadlineMs', listLag: 'listLagMs', lag: 'lagMs', lateness: 'latenessMs', pace: 'paceMs', tolerance: 'toleranceMs' };
 const RENAMED_IN_STORES: Readonly<Record<string, string>> = { timeout: 'callTimeoutMs' };
 /** What Keyturn itself reads of an issuer. */
-const NOT_AN_OPTION = new Set(['type', 'pacing', 'knownKeys']);
+const NOT_AN_OPTION = new Set(['type', 'pacing', 'knownKeys', 'events']);
 /** The check that every credential has. */
 const IMPLIED_CHECK = { name: 'issuer', type: 'issuer', options: { canary: 'auto', timeoutMs: 15_000 } } as const satisfies PluginDefinition;
 
@@ -42,17 +44,20 @@ export function channelDefinitions(config: Pick<Plannable, 'channels'>): readonl
 }
 
 /** Usage sources that Keyturn reads. */
-export function usageDefinitions(config: Pick<ParsedConfig, 'usage'>): readonly PluginDefinition[] {
-  return usageOf(config, (type) => type !== 'push');
+export function usageDefinitions({ usage }: Pick<ParsedConfig, 'usage'>): readonly PluginDefinition[] {
+  return Object.entries(usage.sources).flatMap(([name, { type }]) => (type === 'push' ? [] : [definition(usage.sources, name)]));
 }
+
+export type PushSource = Extract<UsageSourceConfig, { readonly type: 'push' }> & { readonly name: string };
 
 /** Usage sources that others push to; no plug-in reads them. */
-export function pushDefinitions(config: Pick<ParsedConfig, 'usage'>): readonly PluginDefinition[] {
-  return usageOf(config, (type) => type === 'push');
+export function pushSources({ usage }: Pick<ParsedConfig, 'usage'>): readonly PushSource[] {
+  return Object.entries(usage.sources).flatMap(([name, source]) => (source.type === 'push' ? [{ ...source, name }] : []));
 }
 
-function usageOf({ usage }: Pick<ParsedConfig, 'usage'>, wanted: (type: string) => boolean): readonly PluginDefinition[] {
-  return Object.entries(usage.sources).flatMap(([name, { type }]) => (wanted(type) ? [definition(usage.sources, name)] : []));
+/** Those who may report leaks. */
+export function leakDefinitions({ leaks }: Pick<ParsedConfig, 'leaks'>): readonly PluginDefinition[] {
+  return Object.keys(leaks.sources).map((name) => definition(leaks.sources, name));
 }
 
 function planOf(config: Plannable, name: string, credential: CredentialConfig): CredentialPlan {
@@ -78,6 +83,8 @@ function planOf(config: Plannable, name: string, credential: CredentialConfig): 
     hooks: (credential.hooks ?? []).map((hook) => definition(config.hooks, hook)),
     channels: { info: route('info'), warning: route('warning'), critical: route('critical') },
     ...(credential.notify === undefined ? {} : { notify: credential.notify }),
+    ...(credential.rules === undefined ? {} : { rules: ruleOverrides(credential.rules) }),
+    ...(credential.protected ? { protected: true } : {}),
   };
 }
 
@@ -108,6 +115,8 @@ function policyOf(config: Plannable, name: string | undefined): RotationPolicy {
     strategy: policy.strategy,
     allowDowntime: policy.allowDowntime,
     deadlines: { verifyMs: deadlines.verify, promoteMs: deadlines.promote, confirmMs: deadlines.confirm, stuckMs: deadlines.stuck, retryMs: deadlines.retry },
+    ...(policy.drill === undefined ? {} : { drill: policy.drill }),
+    ...(policy.onCritical === undefined ? {} : { onCritical: policy.onCritical }),
   };
 }
 

@@ -34,11 +34,11 @@ export function channelsFor(config: Routing, subject: Subject, severity: Severit
   return all.filter((name) => named.includes(name));
 }
 
-/** Where the daily summary goes, and when it comes. Switched off, its time is only that of the line in the log. */
-export function summaryFor(config: Routing & Pick<ParsedConfig, 'summary'>): { readonly at: string; readonly timezone: string; readonly channels: readonly string[] } {
-  if (config.summary === 'off') return { at: '08:00', timezone: 'UTC', channels: [] };
-  const { at, timezone, channels } = config.summary;
-  return { at, timezone, channels: channels ?? channelsFor(config, { credential: null, owner: null }, 'info') };
+/** Where the summary goes, and when it comes. Switched off, its time is only that of the line in the log. */
+export function summaryFor(config: Routing & Pick<ParsedConfig, 'summary'>): { readonly every: 'day' | 'week'; readonly on: string; readonly at: string; readonly timezone: string; readonly channels: readonly string[] } {
+  if (config.summary === 'off') return { every: 'day', on: 'mon', at: '08:00', timezone: 'UTC', channels: [] };
+  const { every, on, at, timezone, channels } = config.summary;
+  return { every, on, at, timezone, channels: channels ?? channelsFor(config, { credential: null, owner: null }, 'info') };
 }
 
 function takes(route: RouteConfig, subject: Subject): boolean {

@@ -20,9 +20,7 @@ export class Distinct {
   }
 
   add(thing: string): void {
-    const digest = hash('sha1', thing, 'buffer');
-    const component = Math.min(COMPONENTS - 1, Math.clz32(digest.readUInt32BE(0)));
-    const bit = component * BITS + (digest[4] ?? 0) % BITS;
+    const bit = bitOf(thing);
     this.#bits[bit >> 3] = (this.#bits[bit >> 3] ?? 0) | (0x80 >> (bit & 7));
   }
 
@@ -56,4 +54,19 @@ export class Distinct {
     }
     return clear;
   }
+}
+
+/** Hashing is what counting costs most, and the same few things come again and again. */
+const MOST_KNOWN = 4_096;
+const known = new Map<string, number>();
+
+function bitOf(thing: string): number {
+  const before = known.get(thing);
+  if (before !== undefined) return before;
+  const digest = hash('sha1', thing, 'buffer');
+  const component = Math.min(COMPONENTS - 1, Math.clz32(digest.readUInt32BE(0)));
+  const bit = component * BITS + (digest[4] ?? 0) % BITS;
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(thing, bit);
+  return bit;
 }

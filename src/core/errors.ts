@@ -1,5 +1,5 @@
 /** Exit codes of the CLI, documented in docs/errors.md. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, blocked: 4, unknown: 5 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, blocked: 4, unknown: 5, nothing: 6 } as const;
 
 interface ErrorRow {
   readonly exit: number;
@@ -18,7 +18,9 @@ export const ERROR_CODES = {
   ROTATION_OPEN: { exit: EXIT.blocked, http: 409, meaning: 'Another rotation of this credential is still open.' },
   ROTATION_ENDED: { exit: EXIT.failed, http: 409, meaning: 'The rotation has ended; nothing can be asked of it any more.' },
   ALERT_ENDED: { exit: EXIT.failed, http: 409, meaning: 'The alert is over; nothing can be asked of it any more.' },
+  RESPONSE_OVER: { exit: EXIT.failed, http: 409, meaning: 'The response to a finding waits for no decision any more.' },
   NO_WAY_BACK: { exit: EXIT.failed, http: 409, meaning: 'The rotation cannot be given up; it can only go forward.' },
+  ALREADY_REVOKED: { exit: EXIT.nothing, http: 409, meaning: 'What was to be revoked is dead already; nothing was changed.' },
   PAUSED: { exit: EXIT.blocked, http: 409, meaning: 'Rotations are paused for this credential, issuer or everything.' },
   BLOCKED: { exit: EXIT.blocked, http: 409, meaning: 'A person must act before this can go on.' },
   WORKER_UNREACHABLE: { exit: EXIT.unreachable, http: 503, meaning: 'No worker answers on the control API.' },
@@ -45,8 +47,9 @@ export const ERROR_CODES = {
   HOOK_FAILED: { exit: EXIT.failed, http: 502, meaning: 'A reload hook failed.' },
   CHANNEL_REFUSED: { exit: EXIT.failed, http: 502, meaning: 'The channel refuses the message; trying again will not help.' },
   CHANNEL_UNAVAILABLE: { exit: EXIT.failed, http: 502, meaning: 'The channel does not answer now; trying again may help.' },
-  SOURCE_REFUSED: { exit: EXIT.failed, http: 502, meaning: 'The usage source refuses to be read; trying again will not help.' },
-  SOURCE_UNAVAILABLE: { exit: EXIT.failed, http: 502, meaning: 'The usage source does not answer now; trying again may help.' },
+  SOURCE_REFUSED: { exit: EXIT.failed, http: 502, meaning: 'A usage or leak source refuses to be read; trying again will not help.' },
+  SOURCE_UNAVAILABLE: { exit: EXIT.failed, http: 502, meaning: 'A usage or leak source does not answer now; trying again may help.' },
+  RECORD_REFUSED: { exit: EXIT.failed, http: 422, meaning: 'The break-glass record is damaged, was changed, or is of another installation; or it is not signed, and nobody has vouched for it.' },
   AUDIT_BROKEN: { exit: EXIT.failed, http: 409, meaning: 'The audit chain does not verify.' },
   INTERNAL: { exit: EXIT.failed, http: 500, meaning: 'A defect in Keyturn.' },
 } as const satisfies Record<string, ErrorRow>;

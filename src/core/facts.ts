@@ -1,5 +1,6 @@
 import type { IssuedKeyFact, Problem } from './evidence.ts';
 import type { CredentialPlan } from './plan.ts';
+import type { Revocation } from './revocation.ts';
 import type { Actor, KeyRecord, Path, RotationKind, RotationState } from './vocabulary.ts';
 
 /**
@@ -34,12 +35,20 @@ export interface PastAttempt {
 /** The engine's memory between steps, kept with the rotation. No secrets. */
 export interface Notes {
   readonly attempt?: Attempt;
+  /** What an emergency was asked for. */
+  readonly revocation?: Revocation;
+  /** Of an emergency: the key that the rotation which it ended was bringing to the stores. */
+  readonly mayServe?: string;
+  /** That rotation may have had a write to a store under way. */
+  readonly mayWrite?: boolean;
   /** Until then (ISO) something that was sent may still land, by a former holder of the lease or at a store: debts for the new key wait for it. */
   readonly hazardUntil?: string;
   /** Attempts of which nothing came, or nothing usable. */
   readonly lostAttempts?: number;
   /** Consecutive failures of what this state tries to do; nothing is tried again before `retryAt` (ISO). */
   readonly trouble?: { readonly count: number; readonly last: string; readonly retryAt: string };
+  /** The same of each place by its id, in an emergency: one that fails holds up no other. */
+  readonly failing?: Readonly<Record<string, PlaceTrouble>>;
   /** Consecutive waits for one reason: the base of back-off where nothing failed but evidence is missing. */
   readonly waited?: { readonly reason: string; readonly times: number };
   /** A place no longer serves the key that all served before, and has not been read back since. Written before the repair. */
@@ -52,9 +61,13 @@ export interface Notes {
   readonly repairedAt?: string;
   /** The last write to a place that was sent: attempt and place. */
   readonly wrote?: string;
+  /** Of an emergency: when each place, by its id, was first seen to serve the replacement (Keyturn's id of it), and each application check to be green (ISO). */
+  readonly recovering?: { readonly key: string; readonly served: Readonly<Record<string, string>>; readonly healthy: Readonly<Record<string, string>> };
   /** Stores were asked to remove what they keep of dead keys. */
   readonly tidied?: boolean;
   readonly hooksRun?: readonly ('promoted' | 'rolled_back')[];
+  /** How many places served the new key when hooks were last run without waiting for those that fail. */
+  readonly hooksAt?: number;
   /** Issuer time: use of the old key before `base` is not counted, use up to `watermark` is proved to be seen. */
   readonly quiet?: { readonly base: string; readonly watermark: string };
   /** Places that held nothing when it began. Any other place that is found empty later is not read back, it is missing. */
@@ -72,6 +85,9 @@ export interface Notes {
   /** What was seen before the old key went, for the audit log and the report. */
   readonly evidence?: Readonly<Record<string, string>>;
 }
+
+/** `accepted`: it took the key, and does not show it yet. */
+export type PlaceTrouble = NonNullable<Notes['trouble']> & { readonly accepted?: boolean };
 
 /** What a place serves to applications, compared by fingerprint with what the ledger knows. */
 export type Serving = 'new' | 'old' | 'ours' | 'empty' | 'foreign' | 'unreadable';
@@ -116,6 +132,8 @@ export interface Facts {
     /** Payable, and nobody has tried yet: who tried may have died with it, and holds it up for a while. */
     readonly untried: number;
     readonly oldestMs: number;
+    /** Until the next of them may be tried. */
+    readonly nextTryMs: number;
     /** Why the last try to pay one failed. */
     readonly lastError: string | null;
   };
@@ -156,6 +174,8 @@ export interface Facts {
   readonly oldKeyAlive?: boolean | null;
   /** Asked only where a person wants to go back: `gone` when every place was read and none holds the old key's value. */
   readonly oldValue?: 'held' | 'gone' | 'unknown';
+  /** Of the value that is to be published; `gone` as above. Asked only in an emergency. */
+  readonly newValue?: 'held' | 'gone' | 'unknown';
   readonly application?: readonly NamedResult[];
   readonly drain?: {
     readonly overlapLeftMs: number;

@@ -40,7 +40,10 @@ export const FINDING_RULES = {
   unmanaged_key: { family: 'hygiene', severity: 'info', means: 'Nobody rotates this key, and Keyturn does not touch keys that it did not make.' },
   name_against_convention: { family: 'hygiene', severity: 'info', means: 'From its name nobody can tell whose key it is.' },
   scopes_wider_than_declared: { family: 'hygiene', severity: 'warning', means: 'The key may do more than was declared.' },
-  scopes_wider_than_used: { family: 'hygiene', severity: 'info', means: 'The key may do more than it is used for, which a thief could do too.' },
+  scopes_wider_than_used: { family: 'hygiene', severity: 'info', means: 'Whoever gets hold of the key may do with it what its applications never do.' },
+  undeclared_key: { family: 'hygiene', severity: 'warning', means: 'A credential left the configuration, and its key lives on: nobody rotates it, and whoever has it may use it.' },
+  key_missing: { family: 'failures', severity: 'critical', means: 'Somebody revoked the key without Keyturn, or the admin key is one of another account. Applications that read it are refused.' },
+  revoked_key_alive: { family: 'security', severity: 'critical', means: 'Whoever has the key can go on using it. Something answered in the issuer’s place when it was revoked.' },
   issuer_unavailable: { family: 'keyturn', severity: 'warning', means: 'The issuer does not answer: nothing of its keys can be rotated or revoked, and findings of them are muted meanwhile.' },
   source_unavailable: { family: 'keyturn', severity: 'warning', means: 'A usage source is not read: Keyturn is blind to what it would tell, and old keys wait for evidence.' },
   scanner_silent: { family: 'keyturn', severity: 'critical', means: 'Usage is not being looked at, so nothing unusual would be found.' },
@@ -57,7 +60,7 @@ export function isRule(name: string): name is RuleName {
 /** Plain JSON: it is kept in the ledger with its alert. No secret, no text from outside that was not cleaned (core/text.ts). */
 export interface Finding {
   readonly rule: RuleName;
-  /** Stable text: `key:<id>`, `issuer:<name>`, `source:<name>`. One alert at a time for each rule and subject. */
+  /** Stable text: `key:<id>`, `credential:<name>`, `issuer:<name>`, `source:<name>`, `keyturn:<what>`, and maybe which part of it after a blank. One alert at a time for each rule and subject. */
   readonly subject: string;
   readonly credential: string | null;
   readonly issuer: string | null;
@@ -89,6 +92,8 @@ export interface Finding {
   readonly todo: readonly string[];
   /** Labelled facts: masked key, last rotation, who called. */
   readonly facts: Readonly<Record<string, string>>;
+  /** Keyturn's ids of the keys that it was done with, the most used first; absent where that is not known, or is not the question. */
+  readonly keys?: readonly string[];
   /** What the rule went by, for later questions; shown by `--json` only. */
   readonly evidence: Readonly<Record<string, unknown>>;
 }

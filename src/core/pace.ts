@@ -16,6 +16,11 @@ export function waitFor({ everyMs, burst }: Limit, spokenForUntil: number | null
   return Math.max(0, (spokenForUntil ?? 0) - (burst - 1) * everyMs - now);
 }
 
+/** How long until each of several buckets has one, milliseconds; 0 for now. `spokenForUntil` in the order of the limits. */
+export function waitForAll(limits: readonly Limit[], spokenForUntil: readonly (number | null)[], now: number): number {
+  return Math.max(0, ...limits.map((limit, n) => waitFor(limit, spokenForUntil[n] ?? null, now)));
+}
+
 /** The bucket after one was taken. */
 export function afterOne({ everyMs }: Limit, spokenForUntil: number | null, now: number): number {
   return Math.max(spokenForUntil ?? 0, now) + everyMs;

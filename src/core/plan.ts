@@ -3,6 +3,10 @@
  * and never secrets. A rotation stores the plan it began with and finishes on it.
  */
 
+import type { OnCritical } from './response.ts';
+import type { RuleOverrides } from './watching.ts';
+import type { MaintenanceWindow } from './window.ts';
+
 /** Where a secret is read from when it is needed: `${env:NAME}` or `${file:/path}`. */
 export type SecretRef = { readonly from: 'env' | 'file'; readonly name: string };
 
@@ -43,6 +47,10 @@ export interface RotationPolicy {
   readonly strategy: 'displace' | 'replace';
   readonly allowDowntime: boolean;
   readonly deadlines: PolicyDeadlines;
+  /** When its emergency path is drilled, a cron pattern in `timezone`; absent where only by hand. */
+  readonly drill?: string;
+  /** What critical findings may cause; absent: people are told, and nothing else. */
+  readonly onCritical?: OnCritical;
 }
 
 export interface PolicyDeadlines {
@@ -56,14 +64,6 @@ export interface PolicyDeadlines {
   readonly stuckMs: number;
   /** After a rotation was aborted or rolled back it is tried again this much later, milliseconds, if that comes before the next occurrence. */
   readonly retryMs: number;
-}
-
-/** Days 1 (Monday) to 7 (Sunday); `from` and `to` are minutes of the local day, `to` may be before `from` (past midnight). */
-export interface MaintenanceWindow {
-  readonly days: readonly number[];
-  readonly fromMinute: number;
-  readonly toMinute: number;
-  readonly timezone: string;
 }
 
 export interface Adoption {
@@ -100,6 +100,10 @@ export interface CredentialPlan {
   readonly channels: Readonly<Record<'info' | 'warning' | 'critical', readonly string[]>>;
   /** Channels that everything about it goes to, also alerts; absent where routes say. */
   readonly notify?: readonly string[];
+  /** Rules of its own; absent where those of all hold. */
+  readonly rules?: RuleOverrides;
+  /** No finding ever has a key of it revoked; absent where one may. */
+  readonly protected?: true;
 }
 
 /** Digest inputs only: two plans that differ in nothing that matters to a rotation have the same revision. */

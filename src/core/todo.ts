@@ -33,6 +33,7 @@ const HELD: Readonly<Record<string, Advice>> = {
   held_conflict: () => ['Find out who else writes to that place, and stop it.', 'Take the foreign value out of it, or restore the version before: Keyturn then publishes the new key by itself.'],
   held_late: STORES,
   held_red: () => ['Look at the application that is red: did it read the new key, and may it do what it tries?'],
+  store_failed: STORES, record_failing_urgent: STORES,
   held_unminted: ISSUER,
   held_unproved: (s) => [...ISSUER(s), 'Compare the declared scopes and the environment with what the issuer gives.'],
   evidence_missing: STORES,
@@ -45,7 +46,7 @@ const LASTING: Readonly<Record<string, Advice>> = {
   debt_open: REVOKE, new_unpaid: REVOKE, orphan_unpaid: REVOKE, revoke: REVOKE, revoke_new: REVOKE,
   unanswerable: ISSUER, issuer_busy: ISSUER, unseen: ISSUER, proving: ISSUER,
   discard_failing: STORES, discard_unreadable: STORES, restore_failing: STORES, restore_unproved: STORES, repair_failing: STORES,
-  store_failing: STORES, store_unreadable: STORES, reading_back: STORES, abort_unproved: (s) => [...STORES(s), ...ISSUER(s)],
+  store_failing: STORES, stores_failing: STORES, record_failing: STORES, store_unreadable: STORES, reading_back: STORES, abort_unproved: (s) => [...STORES(s), ...ISSUER(s)],
   hook_failing: () => ['Mend the reload hook; `keyturn doctor` tries it.'],
 };
 

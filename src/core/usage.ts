@@ -22,9 +22,14 @@ export interface UsageEvent {
   readonly outcome: UsageOutcome;
   /** How many requests it stands for: a whole number from 1 on. */
   readonly requests: number;
-  /** Address of the caller, as written by the source; null when it does not tell. */
+  /** Address of the caller, as written by the source and made fit to keep by `core/usage-fields.ts`; null when it does not tell. */
   readonly address: string | null;
+  /** Likewise. */
   readonly agent: string | null;
+  /** The least scope that it asks for, in the issuer's words; null where that is not known. Absent from a source that tells nothing of scopes. */
+  readonly need?: string | null;
+  /** The key was good, and what it asked for was not allowed to it. */
+  readonly refused?: boolean;
 }
 
 /** Longest address and user agent that are kept, characters; what is longer is cut. */
@@ -34,5 +39,7 @@ export const MAX_AGENT = 160;
 export const MAX_CLUE = 128;
 /** What is kept of a clue that is a prefix: logs that hold the whole key there must not bring it in. */
 export const MAX_PREFIX = 16;
+/** Longest scope: of what is longer the need counts as not known. */
+export const MAX_SCOPE = 64;
 /** Instants that lie further ahead of Keyturn's clock are not believed, milliseconds. */
 export const MAX_AHEAD_MS = 300_000;

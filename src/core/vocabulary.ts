@@ -107,6 +107,18 @@ export interface Notice {
   readonly facts: Readonly<Record<string, string>>;
   /** Two notices with the same key within a channel are one message for people. */
   readonly dedupeKey: string;
+  /** What people may decide by a link; absent for most. */
+  readonly ask?: Ask;
+}
+
+/** A decision that a message asks for. */
+export interface Ask {
+  /** The id of the response that waits for it. */
+  readonly response: string;
+  /** ISO. */
+  readonly expiresAt: string;
+  /** Opens the decision to whoever has it: put in right before the message is sent, and kept nowhere. */
+  readonly url?: string;
 }
 
 export const NOTICE_KINDS = [
@@ -118,11 +130,14 @@ export const NOTICE_KINDS = [
   'key_revoked',
   'debt_overdue',
   'store_drift',
-  'inventory',
+  'incident_report',
   'daily_summary',
   'alert',
   'alert_digest',
   'channel_failing',
+  'leak',
+  'drill',
+  'response',
   'test',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];

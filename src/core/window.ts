@@ -1,6 +1,13 @@
 /** Maintenance windows in a zone. Defined in words in docs/policies.md. */
-import type { MaintenanceWindow } from './plan.ts';
 import { instantOf, wallAt } from './zone.ts';
+
+/** Days 1 (Monday) to 7 (Sunday); `from` and `to` are minutes of the local day, `to` may be before `from` (past midnight). */
+export interface MaintenanceWindow {
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  readonly timezone: string;
+}
 
 export type WindowState = { readonly open: true; readonly closesAt: Date } | { readonly open: false; readonly opensAt: Date };
 

@@ -1,4 +1,4 @@
-/** The four acts: what is done, and what must come of it before the next may begin. */
+/** The four acts about rotation: what is done, and what must come of it before the next may begin. */
 import type { FaultRule } from '../sandbox/index.ts';
 import { CREDENTIAL } from './config-text.ts';
 import { ends, freshKey, nameOf, nextRotation, ROTATION_MS, showApplication, showKeys, showMessages, SOON_MS, type Play } from './play.ts';

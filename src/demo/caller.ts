@@ -1,6 +1,19 @@
 /** The demo application's reason to exist: it calls the memory API at a steady pace and counts what came of it. */
 import type { KeyRing } from '../client/index.ts';
 
+/** One call and what came of it. Instants are epoch milliseconds. */
+export interface Call {
+  /** Method and path. */
+  readonly what: string;
+  readonly begunAt: number;
+  readonly endedAt: number;
+  /** Null for a 2xx, else what went wrong, without a key. */
+  readonly problem: string | null;
+}
+
+/** The problem of a call whose key was not accepted. */
+export const REFUSED = 'status 401';
+
 export interface ApplicationFigures {
   readonly requests: number;
   /** Calls whose final answer, after the ring's one retry, was no 2xx; or that got none. */
@@ -30,11 +43,13 @@ export interface CallerOptions {
   readonly everyMs: number;
   /** Of one call, milliseconds; 5,000 unless said. */
   readonly timeoutMs?: number;
-  /** Told of each failure, without a key, and when its call began (epoch milliseconds). */
-  readonly onFailure?: (problem: string, begunAt: number) => void;
+  /** Told of each call when it has ended. */
+  readonly onCall?: (call: Call) => void;
 }
 
 const NOTE = 'demo-note';
+/** As which the issuer's audit log knows it. */
+const AGENT = 'notes-app/3.1';
 const PROOFS_WANTED = 3;
 const MOST_AT_ONCE = 16;
 
@@ -52,7 +67,7 @@ const ROUND: readonly ApiCall[] = [
 ];
 
 /** Calls begin when the ring has a key, and do not stop until `drain`. */
-export function startCaller({ ring, everyMs, timeoutMs = 5_000, onFailure }: CallerOptions): Caller {
+export function startCaller({ ring, everyMs, timeoutMs = 5_000, onCall }: CallerOptions): Caller {
   let [requests, failures, proofs, generation] = [0, 0, 0, 0];
   let [prepared, lastFailure]: [boolean, string | null] = [false, null];
   const underWay = new Set<Promise<void>>();
@@ -60,12 +75,10 @@ export function startCaller({ ring, everyMs, timeoutMs = 5_000, onFailure }: Cal
   async function call(what: ApiCall): Promise<void> {
     const [begunIn, begunAt] = [generation, Date.now()];
     requests += 1;
-    const problem = await outcome(ring, what, timeoutMs);
+    const [named, problem] = [`${what.method} ${what.path}`, await outcome(ring, what, timeoutMs)];
     if (problem === null && begunIn === generation) proofs += 1;
-    if (problem !== null) {
-      [failures, proofs, lastFailure] = [failures + 1, 0, `${what.method} ${what.path}: ${problem}`];
-      onFailure?.(lastFailure, begunAt);
-    }
+    if (problem !== null) [failures, proofs, lastFailure] = [failures + 1, 0, `${named}: ${problem}`];
+    onCall?.({ what: named, begunAt, endedAt: Date.now(), problem });
     prepared = true;
   }
 
@@ -97,11 +110,15 @@ function healthOf(using: 'primary' | 'backup' | null, proofs: number): Applicati
   return proofs >= PROOFS_WANTED ? { ok: true, why: 'the last calls succeeded' } : { ok: false, why: 'not enough calls succeeded yet' };
 }
 
-/** Null for a 2xx, else what went wrong. */
 async function outcome(ring: CallerOptions['ring'], { method, path, body }: ApiCall, timeoutMs: number): Promise<string | null> {
-  const sent = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const headers = { 'user-agent': AGENT, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
+  return await problemOf(() => ring.fetch(path, { method, headers, signal: AbortSignal.timeout(timeoutMs), ...(body === undefined ? {} : { body: JSON.stringify(body) }) }));
+}
+
+/** Null for a 2xx, else what went wrong. */
+export async function problemOf(send: () => Promise<Response>): Promise<string | null> {
   try {
-    const response = await ring.fetch(path, { method, signal: AbortSignal.timeout(timeoutMs), ...sent });
+    const response = await send();
     await response.arrayBuffer();
     return response.ok ? null : `status ${response.status}`;
   } catch (error) {

@@ -4,6 +4,11 @@ import { stringify } from 'yaml';
 export const CREDENTIAL = 'prod-api-server';
 export const OWNER = 'platform-team';
 export const SLACK_TOKEN_VARIABLE = 'KEYTURN_DEMO_SLACK_TOKEN';
+export const GATEWAY = 'gateway';
+export const GATEWAY_TOKEN_VARIABLE = 'KEYTURN_DEMO_GATEWAY_TOKEN';
+export const SCANNER = 'scanner';
+export const SCANNER_SECRET_VARIABLE = 'KEYTURN_DEMO_SCANNER_SECRET';
+export const API_TOKEN_VARIABLE = 'KEYTURN_DEMO_API_TOKEN';
 export const SLACK_CHANNEL = '#key-rotations';
 
 export interface DemoPlaces {
@@ -11,6 +16,8 @@ export interface DemoPlaces {
   readonly adminKeyFile: string;
   readonly envFile: string;
   readonly dataDir: string;
+  /** Of 127.0.0.1, where reports of leaked keys are posted to. */
+  readonly apiPort: number;
   readonly healthUrl: string;
   readonly slackApiUrl: string;
   readonly mail: { readonly host: string; readonly port: number };
@@ -30,6 +37,15 @@ export function configText(places: DemoPlaces): string {
       slack: { type: 'slack', token: `\${env:${SLACK_TOKEN_VARIABLE}}`, channel: SLACK_CHANNEL, slackApiUrl: places.slackApiUrl },
       mail: { type: 'email', host: places.mail.host, port: places.mail.port, from: 'Keyturn <keyturn@example.com>', to: ['platform-team@example.com'] },
     },
+    usage: {
+      sources: {
+        'audit-log': { type: 'issuer', issuer: 'hypermemory' },
+        [GATEWAY]: { type: 'push', token: `\${env:${GATEWAY_TOKEN_VARIABLE}}`, key: { by: 'id' } },
+      },
+    },
+    leaks: { sources: { [SCANNER]: { type: 'signed', secret: `\${env:${SCANNER_SECRET_VARIABLE}}` } } },
+    // Act 3 breaks a key on purpose.
+    rules: { error_rate: 'off', failed_authentications: 'off' },
     policies: {
       'every-few-seconds': { every: '8s', overlap: '2s', quiet: '1s', deadlines: { verify: '10s', promote: '10s', confirm: '15s', retry: '3s' } },
     },
@@ -39,7 +55,8 @@ export function configText(places: DemoPlaces): string {
         stores: [{ store: 'app-env' }], checks: ['application'],
       },
     },
-    worker: { dataDir: places.dataDir, shutdown: '10s', intervals: { sweep: OFTEN, debts: OFTEN, deliver: OFTEN, seal: OFTEN } },
+    worker: { dataDir: places.dataDir, shutdown: '10s', intervals: { sweep: OFTEN, debts: OFTEN, deliver: OFTEN, seal: OFTEN, usage: OFTEN, scan: '1s' } },
+    api: { listen: { host: '127.0.0.1', port: places.apiPort, token: `\${env:${API_TOKEN_VARIABLE}}` } },
     log: { format: 'json' },
   });
 }

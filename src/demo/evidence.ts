@@ -2,8 +2,10 @@
 import { readdir } from 'node:fs/promises';
 import { CREDENTIAL } from './config-text.ts';
 import { readServed } from './env-file.ts';
-import { leaksIn, type Evidence } from './judge.ts';
+import type { Emergency } from './gap.ts';
+import { leaksIn } from './judge.ts';
 import type { Play } from './play.ts';
+import type { Evidence } from './promises.ts';
 import { DemoFailure, until } from './until.ts';
 import type { Watchman } from './watchman.ts';
 
@@ -11,7 +13,7 @@ const REST_MS = 20_000;
 const WORKER_GRACE_MS = 12_000;
 const ALL = 1_000;
 
-export async function collect({ stage, signal }: Play, watchman: Watchman): Promise<Evidence> {
+export async function collect({ stage, signal }: Play, watchman: Watchman, emergency: Emergency): Promise<Evidence> {
   const { client, worker, slack, mail } = stage;
   if (worker === null) throw new DemoFailure('There is no worker to ask.');
   await client.pause({ scope: 'all', name: null }, { who: 'demo', why: 'the demo ends' });
@@ -19,7 +21,8 @@ export async function collect({ stage, signal }: Play, watchman: Watchman): Prom
     const seen = await client.status();
     return atRest(seen) ? seen : null;
   });
-  const [rotations, audit] = await Promise.all([client.rotations({ credential: CREDENTIAL, limit: ALL }), client.verifyAudit()]);
+  const [rotations, audit, leaks, incidents] = await Promise.all([client.rotations({ credential: CREDENTIAL, limit: ALL }), client.verifyAudit(), client.leaks({}), client.incidents({})]);
+  const reports = await Promise.all(incidents.map(({ id }) => client.incidentText(id, 'markdown')));
   const workerEnd = await worker.stop(WORKER_GRACE_MS);
   const application = await stage.drainApplication();
   return {
@@ -27,7 +30,8 @@ export async function collect({ stage, signal }: Play, watchman: Watchman): Prom
     served: await readServed(stage.envFile),
     leftovers: (await readdir(stage.dir)).filter((name) => name.startsWith('.app.env')),
     watched: await watchman.stop(),
-    application, rotations, audit, workerEnd,
+    application, emergency, rotations, audit, workerEnd,
+    calls: await stage.applicationCalls(),
     currentKeyId: status.credentials.find(({ credential }) => credential === CREDENTIAL)?.currentKey?.issuerKeyId ?? null,
     openDebts: status.debts.length,
     messages: { slack: slack.messages.map(({ text }) => text), mail: mail.messages.map(({ subject }) => subject), waiting: status.figures.deliveriesWaiting, stuck: status.figures.deliveriesStuck },
@@ -36,7 +40,8 @@ export async function collect({ stage, signal }: Play, watchman: Watchman): Prom
       'a Slack message': JSON.stringify(slack.messages),
       // Soft line breaks of quoted-printable would cut a key in two.
       'a mail': mail.messages.map(({ raw }) => raw.replaceAll(/=\r?\n/g, '')).join('\n'),
-      'the control API': JSON.stringify([status, rotations]),
+      'an incident report': reports.join('\n'),
+      'the control API': JSON.stringify([status, rotations, leaks]),
     }),
   };
 }

@@ -1,14 +1,16 @@
-/** `keyturn demo`: real processes on this machine, four acts, and a verdict by what everybody but Keyturn saw. */
+/** `keyturn demo`: real processes on this machine, six acts, and a verdict by what everybody but Keyturn saw. */
 import pc from 'picocolors';
 import type { Terminal } from '../cli/terminal.ts';
 import { EXIT } from '../core/errors.ts';
 import { badKey, bootstrap, killedWorker, onSchedule } from './acts.ts';
 import { collect } from './evidence.ts';
 import { judge, type Verdict } from './judge.ts';
+import { leakedKey } from './leak.ts';
 import { openPlay } from './play.ts';
 import { showVerdict } from './report.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { setStage, type Stage } from './stage.ts';
+import { unusualUse } from './unusual.ts';
 import { Interrupted } from './until.ts';
 import { startWatchman, type Watchman } from './watchman.ts';
 
@@ -24,8 +26,8 @@ export interface DemoReport extends Verdict {
   readonly durationMs: number;
 }
 
-/** After this the demo gives up, so that it has ended, cleaned up, within 90 seconds. */
-const LONGEST_MS = 78_000;
+/** After this the demo gives up, so that it has ended, cleaned up, within two minutes. */
+const LONGEST_MS = 110_000;
 const INTERRUPTED = 130;
 const INTERRUPTS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const LOG_LINES = 15;
@@ -69,8 +71,9 @@ async function perform(screen: Screen, signal: AbortSignal): Promise<Outcome> {
     watchman = startWatchman(stage.envFile, stage.sandbox);
     introduce(screen, stage);
     const play = openPlay(stage, screen, signal);
-    for (const act of [bootstrap, onSchedule, badKey, killedWorker]) await act(play);
-    return { verdict: judge(await collect(play, watchman)), ended: true };
+    for (const act of [bootstrap, onSchedule, badKey, killedWorker, unusualUse]) await act(play);
+    const emergency = await leakedKey(play);
+    return { verdict: judge(await collect(play, watchman, emergency)), ended: true };
   } catch (error) {
     // Whatever was under way fails in its own words when the signal ends it.
     const cause: unknown = signal.aborted ? signal.reason : error;
@@ -110,6 +113,7 @@ async function unfinished(screen: Screen, stage: Stage | null, error: unknown): 
     keysLive: keys.filter((key) => key.status === 'active').length,
     applicationRequests: application?.requests ?? 0,
     applicationFailures: application?.failures ?? 0,
+    failuresInEmergencyGap: 0, emergencyGapMs: null, timeToRevokeMs: null,
     messagesDelivered: slackMessages + mails,
     slackMessages, mails,
     rotations: {}, longestRotationMs: 0,

@@ -46,12 +46,18 @@ export async function nextRotation({ stage, screen, follower, signal }: Play): P
   return await follower.next(leftMs + SOON_MS);
 }
 
-/** Waits until people were told of every ended rotation by both channels, and shows a line of each message. */
+/** Waits until Slack and mail have a message of that title. */
+export async function told({ stage, signal }: Play, title: string): Promise<void> {
+  await until(`People hear that ${title}`, { withinMs: ROTATION_MS, signal }, () =>
+    stage.slack.messages.some(({ text }) => text.includes(title)) && stage.mail.messages.some(({ subject }) => subject.includes(title)) ? true : null);
+}
+
+/** Waits until people were told of every ended rotation by both channels, and nothing else waits; shows a line of each message. */
 export async function showMessages({ stage, screen, shown, ended, signal }: Play): Promise<void> {
-  const { slack, mail } = stage;
-  await until('Slack and mail arrive', { withinMs: SOON_MS, signal }, () => {
+  const { slack, mail, client } = stage;
+  await until('Slack and mail arrive', { withinMs: SOON_MS, signal }, async () => {
     const told = Math.min(slack.messages.filter(({ text }) => text.includes(CREDENTIAL)).length, mail.messages.filter(({ subject }) => subject.includes(CREDENTIAL)).length);
-    return told >= ended.count ? true : null;
+    return told >= ended.count && (await client.status()).figures.deliveriesWaiting === 0 ? true : null;
   });
   for (const { text } of slack.messages.slice(shown.slack)) screen.event('message', 'Slack', headline(text));
   for (const { subject } of mail.messages.slice(shown.mail)) screen.event('message', 'mail', headline(subject));
@@ -60,7 +66,7 @@ export async function showMessages({ stage, screen, shown, ended, signal }: Play
 
 /** The title of a message: what comes before its first sentence. */
 function headline(text: string): string {
-  return /^(.*?)(?:: \p{Lu}|$)/mu.exec(text)?.[1] ?? '';
+  return /^(.*?)(?:: [\p{Lu}`]|$)/mu.exec(text)?.[1] ?? '';
 }
 
 /** Waits until the application is green, and says how it fared. */

@@ -11,6 +11,8 @@ export interface Screen {
   step(atMs: number, state: string, message: string, within: boolean): void;
   /** Something that happened beside the rotation. */
   event(tone: Tone, who: string, text: string): void;
+  /** A line of a report: what it is about, and what it says. */
+  row(label: string, text: string): void;
   /** From here on `text` is shown as `short`: names and paths that waste room. */
   shorten(text: string | RegExp, short: string): void;
   blank(): void;
@@ -37,13 +39,13 @@ export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>
   const width = Math.min(WIDEST, out.width);
   const pad = ' '.repeat(INDENT);
   const shortened: (readonly [string | RegExp, string])[] = [];
-  /** A first part and the text beside it, wrapped under itself. `shown` is the first part with its colours. */
-  const beside = (plain: string, shown: string, said: string, paint: (line: string) => string): void => {
+  /** A first part and the text beside it, wrapped under itself. `shown` is the first part with its colours, `under` what stands below it. */
+  const beside = (plain: string, shown: string, said: string, paint: (line: string) => string, under = ' '.repeat(plain.length)): void => {
     const text = shortened.reduce((rest, [long, short]) => rest.replaceAll(long, short), said);
     const room = Math.max(24, width - INDENT - plain.length);
     const [first = '', ...rest] = out.interactive ? wrap(clean(text), room) : [clean(text)];
     out.line(pad + shown + paint(first));
-    for (const line of rest) out.line(pad + ' '.repeat(plain.length) + paint(line));
+    for (const line of rest) out.line(pad + under + paint(line));
   };
   return {
     colors,
@@ -72,6 +74,10 @@ export function openScreen(out: Pick<Terminal, 'interactive' | 'width' | 'line'>
       const [mark, color] = TONES[tone];
       const label = who.padEnd(STATE_WIDTH);
       beside(`${' '.repeat(TIME_WIDTH - 1)}${mark}  ${label}  `, `${' '.repeat(TIME_WIDTH - 1)}${colors[color](mark)}  ${colors.bold(label)}  `, text, asItIs);
+    },
+    row(label, text) {
+      const [bar, name] = [' '.repeat(TIME_WIDTH - 1) + colors.dim('│'), label.padEnd(STATE_WIDTH)];
+      beside(`${' '.repeat(TIME_WIDTH)}  ${name}  `, `${bar}  ${colors.bold(name)}  `, text, asItIs, bar + ' '.repeat(STATE_WIDTH + 4));
     },
     shorten: (text, short) => void shortened.push([text, short]),
     blank: () => out.line(''),

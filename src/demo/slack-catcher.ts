@@ -12,6 +12,8 @@ export interface CaughtSlackMessage {
   readonly threadTs: string | null;
   /** How often it was edited. */
   readonly edits: number;
+  /** Its metadata before each edit, oldest first. */
+  readonly earlier: readonly unknown[];
 }
 
 /**
@@ -174,7 +176,7 @@ function updated(body: URLSearchParams, state: State): Record<string, unknown> {
   const before = state.messages[index];
   if (before === undefined) return { ok: false, error: 'message_not_found' };
   const now = shown(body);
-  state.messages[index] = { ...before, ...now, metadata: now.metadata ?? before.metadata, edits: before.edits + 1 };
+  state.messages[index] = { ...before, ...now, metadata: now.metadata ?? before.metadata, edits: before.edits + 1, earlier: [...before.earlier, before.metadata] };
   return { ok: true, channel: CHANNEL_ID, ts: before.ts };
 }
 
@@ -199,7 +201,7 @@ function keep(body: URLSearchParams, state: State): string {
     ts,
     channel: body.get('channel') ?? '',
     threadTs: body.get('thread_ts'),
-    edits: 0,
+    edits: 0, earlier: [],
     ...shown(body),
   });
   return ts;

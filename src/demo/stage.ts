@@ -1,4 +1,5 @@
 /** Everything that the demo runs, and its end: processes, catchers and a directory that all go when it goes. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { connect, type Client } from '../api/client.ts';
 import type { ApplicationReport } from './application.ts';
 import { startMailCatcher, startSlackCatcher, type MailCatcher, type SlackCatcher } from './catchers.ts';
-import { configText, SLACK_TOKEN_VARIABLE } from './config-text.ts';
+import type { Call } from './caller.ts';
+import { API_TOKEN_VARIABLE, configText, GATEWAY_TOKEN_VARIABLE, SCANNER_SECRET_VARIABLE, SLACK_TOKEN_VARIABLE } from './config-text.ts';
+import { freePort } from './free-port.ts';
 import { inspectorOf, type Inspector } from './inspector.ts';
 import { besides, startChild, type Child } from './process.ts';
 import { DemoFailure, until } from './until.ts';
@@ -17,6 +20,10 @@ export interface Stage {
   readonly envFile: string;
   readonly sandboxUrl: string;
   readonly applicationUrl: string;
+  /** Where workers listen for those outside. */
+  readonly apiUrl: string;
+  /** Shared with the scanner that reports leaked keys. */
+  readonly scannerSecret: string;
   readonly sandbox: Inspector;
   readonly slack: SlackCatcher;
   readonly mail: MailCatcher;
@@ -29,6 +36,8 @@ export interface Stage {
   /** Starts `keyturn up`, and returns when it answers. */
   startWorker(signal: AbortSignal): Promise<Child>;
   application(): Promise<ApplicationReport>;
+  /** Every call that the application has made, as it says. */
+  applicationCalls(): Promise<readonly Call[]>;
   /** Stops the application's calling and gives its last word. */
   drainApplication(): Promise<ApplicationReport>;
   /** Throws `DemoFailure` when a process that should run has ended. */
@@ -36,7 +45,12 @@ export interface Stage {
   stopAll(): Promise<void>;
 }
 
-const START_MS = 25_000;
+/** They open nothing but what this demo runs, on loopback, for a minute. */
+const SECRETS = {
+  [SLACK_TOKEN_VARIABLE]: 'xoxb-demo-loopback-only', [GATEWAY_TOKEN_VARIABLE]: 'demo-gateway-loopback-only',
+  [SCANNER_SECRET_VARIABLE]: randomBytes(24).toString('hex'), [API_TOKEN_VARIABLE]: randomBytes(24).toString('hex'),
+} as const;
+const START_MS = 60_000;
 const GRACE_MS = 5_000;
 const ANSWER_MS = 5_000;
 
@@ -75,14 +89,17 @@ async function build(dir: string, cleanups: (() => Promise<unknown>)[], stopAll:
   const application = start('application', fileURLToPath(besides('application')), [sandboxUrl, paths.envFile]);
   const applicationUrl = await until('The application starts', { withinMs: START_MS, signal }, () => running(application) && urlOf(application.message));
 
+  const apiPort = await freePort();
   await writeFile(paths.config, configText({
-    sandboxUrl, adminKeyFile: join(paths.sandboxDir, 'admin.key'), envFile: paths.envFile, dataDir: paths.dataDir,
+    sandboxUrl, adminKeyFile: join(paths.sandboxDir, 'admin.key'), envFile: paths.envFile, dataDir: paths.dataDir, apiPort,
     healthUrl: `${applicationUrl}/healthz`, slackApiUrl: slack.url, mail: { host: mail.host, port: mail.port },
   }));
   const client = connect({ socketPath: join(paths.dataDir, 'keyturn.sock') }, { timeoutMs: 30_000, signal });
   const workers: Child[] = [];
   return {
     dir, sandboxUrl, applicationUrl, slack, mail, client, stopAll,
+    apiUrl: `http://127.0.0.1:${apiPort}`,
+    scannerSecret: SECRETS[SCANNER_SECRET_VARIABLE],
     envFile: paths.envFile,
     sandbox: inspectorOf(sandboxUrl),
     get worker() { return workers.at(-1) ?? null; },
@@ -93,8 +110,9 @@ async function build(dir: string, cleanups: (() => Promise<unknown>)[], stopAll:
       await until('The worker starts', { withinMs: START_MS, signal }, () => running(worker) && client.status().catch(() => null));
       return worker;
     },
-    application: () => reportOf(`${applicationUrl}/healthz`, 'GET'),
-    drainApplication: () => reportOf(`${applicationUrl}/drain`, 'POST'),
+    application: () => ask<ApplicationReport>(`${applicationUrl}/healthz`, 'GET'),
+    applicationCalls: () => ask<readonly Call[]>(`${applicationUrl}/calls`, 'GET'),
+    drainApplication: () => ask<ApplicationReport>(`${applicationUrl}/drain`, 'POST'),
     assertAlive: () => void [sandbox, application].every(running),
   };
 }
@@ -105,9 +123,9 @@ export function running(child: Child): true {
   throw new DemoFailure(`The ${child.name} ended by itself (${child.end}).\n${child.lines.slice(-12).map((line) => `  ${line}`).join('\n')}`);
 }
 
-async function reportOf(url: string, method: string): Promise<ApplicationReport> {
+async function ask<T>(url: string, method: string): Promise<T> {
   const response = await fetch(url, { method, signal: AbortSignal.timeout(ANSWER_MS) });
-  return (await response.json()) as ApplicationReport;
+  return (await response.json()) as T;
 }
 
 function urlIn(sandbox: Child): string | null {
@@ -121,7 +139,7 @@ function urlOf(message: unknown): string | null {
 /** The embedded runtime, whatever this shell is set up for; and loopback is nothing for a proxy. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => name !== 'DATABASE_URL' && name !== 'REDIS_URL' && !name.startsWith('KEYTURN_'));
-  return { ...Object.fromEntries(kept), NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost', [SLACK_TOKEN_VARIABLE]: 'xoxb-demo-loopback-only' };
+  return { ...Object.fromEntries(kept), NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost', ...SECRETS };
 }
 
 /** In a clone this file is src/demo/stage.ts, built it is dist/src/demo/stage.js: the program lies above either. */

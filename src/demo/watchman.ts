@@ -8,8 +8,15 @@ const LOOK_EVERY_MS = 150;
 
 export interface WatchReport {
   readonly looks: number;
-  /** Names of keys that were served although they were dead. */
-  readonly dead: readonly string[];
+  /** Every look at which a dead key was served. */
+  readonly dead: readonly DeadServed[];
+}
+
+export interface DeadServed {
+  /** The key's name. */
+  readonly name: string;
+  /** Epoch milliseconds, from before the look. */
+  readonly at: number;
 }
 
 export interface Watchman {
@@ -19,7 +26,7 @@ export interface Watchman {
 export function startWatchman(envFile: string, inspector: Inspector): Watchman {
   const stopped = new AbortController();
   let looks = 0;
-  const dead = new Set<string>();
+  const dead: DeadServed[] = [];
   async function watch(): Promise<void> {
     while (!stopped.signal.aborted) {
       // The file first: a key that dies after it was read was not served dead.
@@ -27,7 +34,7 @@ export function startWatchman(envFile: string, inspector: Inspector): Watchman {
       const keys = served === null ? null : await inspector.keys().catch(() => null);
       if (served !== null && keys !== null) {
         looks += 1;
-        for (const name of servedDead(served, keys, at)) dead.add(name);
+        dead.push(...servedDead(served, keys, at).map((name) => ({ name, at })));
       }
       await sleep(LOOK_EVERY_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
     }
@@ -37,7 +44,7 @@ export function startWatchman(envFile: string, inspector: Inspector): Watchman {
     async stop() {
       stopped.abort();
       await watching;
-      return { looks, dead: [...dead] };
+      return { looks, dead };
     },
   };
 }

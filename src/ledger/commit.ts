@@ -158,12 +158,21 @@ function belongingStatements(lease: Lease, from: RotationState, change: Change):
 }
 
 /** The age of the key begins anew. Where nobody said when it is due next, the next sweep does. */
-function dateCredential({ id, credential }: Rotation, { nextDueAt }: Change): Statement {
+function dateCredential({ id, credential }: Rotation, { nextDueAt, keepsAge }: Change): Statement {
+  if (keepsAge === true) return keepAge(id, credential);
   if (nextDueAt === undefined) return statement`update keyturn.credentials set last_rotated_at = ${AT_NOW}, due_at = '-infinity' where name = ${credential}`;
   return statement`
     update keyturn.credentials c set last_rotated_at = ${AT_NOW},
       due_at = case when c.plan = r.plan then coalesce(${nextDueAt}::timestamptz, 'infinity') else '-infinity' end
     from keyturn.rotations r where r.id = ${id} and c.name = ${credential}`;
+}
+
+/** As old as the key that it kept: since the end of the rotation that had brought it. */
+function keepAge(id: string, credential: string): Statement {
+  return statement`
+    update keyturn.credentials c set due_at = '-infinity', last_rotated_at = greatest(c.last_rotated_at, (
+      select brought.finished_at from keyturn.rotations r join keyturn.keys k on k.id = r.new_key_id
+      join keyturn.rotations brought on brought.id = k.rotation_id where r.id = ${id})) where c.name = ${credential}`;
 }
 
 function written(lease: Lease, row: unknown, situation: unknown): CommitOutcome {

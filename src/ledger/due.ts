@@ -32,7 +32,8 @@ export function dueMethods(db: Db, batch: Batch): Pick<Ledger, 'dueCredentials' 
 async function dueCredentials(db: Db, limit: number): Promise<readonly DueCredential[]> {
   const { rows } = await sql<Parameters<typeof toDueCredential>[0]>`
     select c.*, (select k.created_at from keyturn.keys k where k.id = c.current_key_id) as key_created_at,
-      l.id as last_id, l.state as last_state, l.created_at as last_created_at, l.finished_at as last_finished_at, ${NOW} as as_of
+      l.id as last_id, l.state as last_state, l.created_at as last_created_at, l.finished_at as last_finished_at,
+      coalesce((select l.state = 'done' and m.rotation_id = l.id from keyturn.keys m where m.id = l.new_key_id), false) as last_renewed, ${NOW} as as_of
     from (
       select * from keyturn.credentials c
       where c.declared and c.due_at <= ${NOW}

@@ -108,7 +108,7 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
     clearInterval(timer);
     await pool.end();
   };
-  return { pool, sync: async () => log.sync(), checkpoint, close };
+  return { pool, sync: () => pool.inTurn(() => log.sync()), checkpoint, close };
 }
 
 /** PGlite does not say why; a full disk is what it is most often. */

@@ -5,13 +5,20 @@ import { appendAudit } from './audit.ts';
 import { because, orRefuse } from './batch.ts';
 import { newId } from './ids.ts';
 import { toKey } from './rows.ts';
-import { NOW, inTransaction, json, type Db, type Tx } from './sql.ts';
+import { NOW, inTransaction, json, oneOf, type Db, type Tx } from './sql.ts';
 import { AT_NOW, fragment, statement, type Statement } from './statement.ts';
 import { sql } from 'kysely';
 
 const MAX_KEYS = 10_000;
 
-export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keys' | 'keysOf' | 'keysOfIssuer' | 'adopt' | 'markKey'> {
+/** Each issuer that keys have, found by steps through the index that begins with it; also one that no credential has any more. */
+const ANY_ISSUER = sql<string>`any(array(
+  with recursive known (issuer) as (
+    (select issuer from keyturn.keys order by issuer limit 1)
+    union all select (select k.issuer from keyturn.keys k where k.issuer > known.issuer order by k.issuer limit 1) from known where known.issuer is not null
+  ) select issuer from known where issuer is not null))`;
+
+export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keys' | 'keysNamed' | 'keysOf' | 'keysOfIssuer' | 'adopt' | 'markKey'> {
   /** Living keys first, then the newest: a bound never hides one that matters. */
   const list = async (column: 'credential' | 'issuer', value: string): Promise<readonly KeyRecord[]> => {
     const query = db.selectFrom('keys').selectAll().where(column, '=', value);
@@ -25,8 +32,12 @@ export function keyMethods(db: Db): Pick<Ledger, 'key' | 'keys' | 'keysOf' | 'ke
     },
     async keys(ids) {
       if (ids.length === 0) return [];
-      const named = sql<string>`any(array(select jsonb_array_elements_text(${json(ids)}::jsonb)))`;
-      return (await db.selectFrom('keys').selectAll().where('id', '=', named).execute()).map(toKey);
+      return (await db.selectFrom('keys').selectAll().where('id', '=', oneOf(ids)).execute()).map(toKey);
+    },
+    async keysNamed(id) {
+      const query = db.selectFrom('keys').selectAll().where((or) => or.or([or('id', '=', id), or('issuer', '=', ANY_ISSUER).and('issuer_key_id', '=', id)]));
+      const keys = (await query.execute()).map(toKey);
+      return keys.sort((a, b) => (a.issuer < b.issuer ? -1 : 1)); // not by the database's collation
     },
     keysOf: (credential) => list('credential', credential),
     keysOfIssuer: (issuer) => list('issuer', issuer),
@@ -180,7 +191,8 @@ function alreadyBound(credential: string): KeyturnError {
   });
 }
 
-async function mark(tx: Tx, keyId: string, state: 'lost' | 'revoked', actor: Actor, why: string): Promise<void> {
+/** See `Ledger.markKey`; within a transaction that does more than that. */
+export async function mark(tx: Tx, keyId: string, state: 'lost' | 'revoked', actor: Actor, why: string): Promise<void> {
   const row = await tx.updateTable('keys').set({ state, revoked_at: NOW }).where('id', '=', keyId).returningAll().executeTakeFirst();
   if (row === undefined) throw new KeyturnError('UNKNOWN_NAME', `There is no key ${keyId} in the ledger.`, { effect: 'none' });
   await unbindCurrent(tx, keyId);

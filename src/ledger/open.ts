@@ -5,6 +5,12 @@ import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
 import type { Secret } from '../core/secret.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { AlertLedger } from '../ports/alert-ledger.ts';
+import type { LeakLedger } from '../ports/leak-ledger.ts';
+import type { BreakGlassLedger } from '../ports/break-glass-ledger.ts';
+import type { DrillLedger } from '../ports/drill-ledger.ts';
+import type { ResponseLedger } from '../ports/response-ledger.ts';
+import type { IncidentLedger } from '../ports/incident-ledger.ts';
+import type { ScanLedger } from '../ports/scan-ledger.ts';
 import type { UsageLedger } from '../ports/usage-ledger.ts';
 import { batchOver } from './batch.ts';
 import { lockDataDir, type DataDirLock } from './data-dir.ts';
@@ -34,7 +40,14 @@ export interface OpenLedger {
   readonly ledger: Ledger;
   /** Usage, in the same database; closed by `ledger.close`. */
   readonly usage: UsageLedger;
+  /** What scans of usage remember, in the same database. */
+  readonly scans: ScanLedger;
   readonly alerts: AlertLedger;
+  readonly leaks: LeakLedger;
+  readonly responses: ResponseLedger;
+  readonly incidents: IncidentLedger;
+  readonly breakGlass: BreakGlassLedger;
+  readonly drills: DrillLedger;
   /** For the queue. Ended by `ledger.close`, so close the queue first. */
   readonly pool: SqlPool;
   /** Null on PostgreSQL, which any number of workers share. Released by `ledger.close`. */
@@ -69,7 +82,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
  */
 async function freeLeases(db: Db): Promise<void> {
   await db.updateTable('rotations').set({ lease_until: null }).where('worker', 'is not', null).execute();
-  for (const table of ['debts', 'deliveries'] as const) {
+  for (const table of ['debts', 'deliveries', 'leaks', 'responses'] as const) {
     await db.updateTable(table).set({ worker: null, lease_until: null }).where('worker', 'is not', null).execute();
   }
 }

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import { KeyturnError } from '../core/errors.ts';
 import { scrub } from '../core/secret.ts';
-import type { Notice } from '../core/vocabulary.ts';
+import type { Notice, Severity } from '../core/vocabulary.ts';
+import type { IncidentNews } from '../ports/channel.ts';
 import type { Change, Delivery, Ledger } from '../ports/ledger.ts';
 import { newId } from './ids.ts';
 import { toDelivery, type Row } from './rows.ts';
@@ -99,14 +100,16 @@ async function leaseDelivery(db: Db, id: string, worker: string, ttlMs: number):
     .where('id', '=', free.where('next_try_at', '<=', NOW).where(LEASE_FREE).where(IN_TURN).forUpdate().skipLocked())
     .returningAll()
     .executeTakeFirst();
-  return row === undefined ? null : toDelivery(row, await rootReceipt(db, row));
+  return row === undefined ? null : toDelivery(row, await saidBefore(db, row));
 }
 
-/** What the channel gave back for the incident's first message. */
-async function rootReceipt(db: Db, { id, incident, channel }: Row<'deliveries'>): Promise<string | null> {
-  if (incident === null) return null;
-  const query = db.selectFrom('deliveries').select('receipt').where('incident', '=', incident).where('channel', '=', channel).where('state', '=', 'delivered').where('id', '<>', id);
-  return (await query.where('receipt', 'is not', null).orderBy('created_at').orderBy('id').limit(1).executeTakeFirst())?.receipt ?? null;
+/** What the channel gave back for the incident's first message, and how bad it was said to be. What was refused may have arrived all the same. */
+async function saidBefore(db: Db, { id, incident, channel }: Row<'deliveries'>): Promise<Pick<IncidentNews, 'rootReceipt' | 'toldAs'>> {
+  if (incident === null) return { rootReceipt: null, toldAs: [] };
+  const { rows } = await sql<{ root: string | null; told: Severity[] | null }>`
+    select (array_agg(receipt order by created_at, id) filter (where state = 'delivered' and receipt is not null))[1] as root, jsonb_agg(distinct notice->>'severity') as told
+    from keyturn.deliveries where incident = ${incident} and channel = ${channel} and id <> ${id} and (state = 'delivered' or (state = 'stuck' and attempts > 0))`.execute(db);
+  return { rootReceipt: rows[0]?.root ?? null, toldAs: rows[0]?.told ?? [] };
 }
 
 async function finish(db: Db, delivery: Delivery, outcome: Readonly<Record<string, unknown>>): Promise<void> {

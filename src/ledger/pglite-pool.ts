@@ -2,20 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { PGlite } from '@electric-sql/pglite';
 import type { BatchRows, SqlClient, SqlNotification, SqlPool, SqlResult } from './pool.ts';
 import type { Statement } from './statement.ts';
+import { Turns } from './turns.ts';
 import { asParameter, BatchAnswers, batchMessages, queryMessages } from './wire.ts';
-
-/** Hands the one PGlite session to one client at a time, in the order of asking. */
-class Turns {
-  #tail: Promise<void> = Promise.resolve();
-
-  async take(): Promise<() => void> {
-    const before = this.#tail;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#tail = promise;
-    await before;
-    return resolve;
-  }
-}
 
 const LISTEN = /^(listen|unlisten)\s+(?:"([^"]+)"|([a-z_][a-z0-9_$]*|\*))\s*;?\s*$/i;
 const LEADING_COMMENTS = /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/;
@@ -184,6 +172,16 @@ export class PGlitePool extends EventEmitter implements SqlPool {
       const { messages } = await this.#db.execProtocol(batchMessages(statements, this.#prepared));
       for (const { name } of statements) this.#prepared.add(name);
       return answersOf(messages);
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** Does something that blocks this process in a turn of its own: in nobody's way who comes first. */
+  async inTurn(work: () => void): Promise<void> {
+    const endTurn = await this.#turns.take();
+    try {
+      work();
     } finally {
       endTurn();
     }

@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type Connection, type PoolClient, type Submittable } from 'pg';
+import { isEmergency, isUrgent } from '../core/urgency.ts';
 import { sqlState } from './failures.ts';
+import { GiveWay } from './give-way.ts';
 import { QUEUE_SCHEMA, type BatchRows, type SqlPool } from './pool.ts';
 import type { Statement } from './statement.ts';
 import { BatchAnswers, batchMessages } from './wire.ts';
@@ -27,7 +30,33 @@ export function postgresPool(databaseUrl: string, poolSize = DEFAULT_POOL_SIZE):
   pool.on('error', () => undefined);
   // One that dies in use fails the statement it runs; without a listener it would end the process too.
   pool.on('connect', (client) => forgetful(client).on('error', () => undefined));
+  givingWay(pool);
   return Object.assign(pool, { batch: (statements: readonly Statement[]) => batch(pool, statements) }) as unknown as SqlPool;
+}
+
+type Connected = (error: Error | undefined, client?: PoolClient, release?: PoolClient['release']) => void;
+
+/** Who is no part of an emergency begins nothing while one is at the server: a connection that others have is not free, and their statements are its neighbours'. */
+function givingWay(pool: Pool): void {
+  const connect = pool.connect.bind(pool) as () => Promise<PoolClient>;
+  const [giveWay, theirs] = [new GiveWay(), new WeakSet<PoolClient>()];
+  const take = async (since: number): Promise<PoolClient> => {
+    if (!isUrgent()) for (let ms = giveWay.leftMs(since); ms > 0; ms = giveWay.leftMs(since)) await sleep(ms);
+    if (!isEmergency()) return await connect();
+    giveWay.note();
+    const client = await connect();
+    giveWay.note();
+    theirs.add(client);
+    return client;
+  };
+  pool.on('release', (_error, client) => {
+    if (theirs.delete(client)) giveWay.note();
+  });
+  const patient = (done?: Connected): Promise<PoolClient> | void => {
+    const taken = take(performance.now());
+    return done === undefined ? taken : void taken.then((client) => done(undefined, client, (error) => client.release(error)), (error: Error) => done(error));
+  };
+  pool.connect = patient as Pool['connect'];
 }
 
 type Query = (...given: readonly unknown[]) => unknown;

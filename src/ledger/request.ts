@@ -1,5 +1,7 @@
 import type { NewRotation, RequestOutcome, Rotation } from '../ports/ledger.ts';
+import { isUnconditional } from '../core/debt.ts';
 import { attemptNameIn } from '../core/facts.ts';
+import { beginning, revocationOf } from '../core/revocation.ts';
 import { scrub } from '../core/secret.ts';
 import type { Batch } from './batch.ts';
 import { newId } from './ids.ts';
@@ -7,9 +9,8 @@ import { releaseSlot, unlockLocations } from './reservations.ts';
 import { rotationOf, toRotation, type JsonRow } from './rows.ts';
 import { REQUESTED } from './requested.ts';
 import { AT_NOW, lockWords, statement, type Statement } from './statement.ts';
-import { canonical } from './chain.ts';
 import { SCHEMA_KNOWN_HERE, requireKnownSchema } from './schema-fence.ts';
-import { NOW, advisoryLock, inTransaction, json, runIn, type Db, type Tx } from './sql.ts';
+import { NOW, advisoryLock, inTransaction, json, oneOf, runIn, type Db, type Tx } from './sql.ts';
 import { recordTransition } from './transitions.ts';
 import { watchStatement } from './watches.ts';
 
@@ -22,18 +23,22 @@ export async function request(db: Db, batch: Batch, asked: NewRotation): Promise
     const [, row] = await batch([lockWords(...requestLock(asked.credential)), insertStatement(asked)]);
     if (row != null) return created(asked, row);
   }
-  return inTransaction(db, async (tx): Promise<RequestOutcome> => {
-    await requireKnownSchema(tx);
-    await advisoryLock(tx, ...requestLock(asked.credential));
-    const open = await lockOpen(tx, asked.credential);
-    if (open !== null) {
-      if (!preempts(asked, open)) return { outcome: 'open', rotation: open.rotation };
-      await preempt(tx, open.rotation, asked);
-    }
-    const row = await runIn(tx, insertStatement(asked));
-    if (row === null) await requireKnownSchema(tx);
-    return created(asked, row);
-  });
+  return inTransaction(db, (tx) => requestWithin(tx, asked));
+}
+
+/** The same within a transaction that does more than that. Throws LEDGER_NEWER. */
+export async function requestWithin(tx: Tx, asked: NewRotation): Promise<RequestOutcome> {
+  await requireKnownSchema(tx);
+  await advisoryLock(tx, ...requestLock(asked.credential));
+  const open = await lockOpen(tx, asked.credential);
+  const notes = await notesOf(tx, asked, open);
+  if (open !== null) {
+    if (notes === null) return { outcome: 'open', rotation: open };
+    await preempt(tx, open, asked);
+  }
+  const row = await runIn(tx, insertStatement({ ...asked, notes: notes ?? {} }));
+  if (row === null) await requireKnownSchema(tx);
+  return created(asked, row);
 }
 
 /** Whoever asks for a rotation of the credential holds this, so that nobody else's is half-way there. */
@@ -58,27 +63,30 @@ function insertStatement({ credential, kind, path, plan, actor, oldKeyId, notes 
     select (to_jsonb(made) - 'plan')::text from made`;
 }
 
-interface Open {
-  readonly rotation: Rotation;
-  readonly asked: unknown;
-}
-
 /** The row lock makes a commit under way finish first, and the next one find its epoch gone. */
-async function lockOpen(tx: Tx, credential: string): Promise<Open | null> {
+async function lockOpen(tx: Tx, credential: string): Promise<Rotation | null> {
   const query = tx.selectFrom('rotations').selectAll().where('credential', '=', credential).where('finished_at', 'is', null);
   const row = await query.forUpdate().executeTakeFirst();
-  return row === undefined ? null : { rotation: toRotation(row), asked: row.asked };
+  return row === undefined ? null : toRotation(row);
 }
 
 /**
- * An emergency pre-empts everything but the same emergency that has not gone past revoking: to run that one again would
- * only lose time, while a later one may mean the key that the first has minted.
+ * With what it begins; null where the open one stays. An emergency pre-empts everything but one that has not gone past revoking
+ * and means the same keys: to run that one again would only lose time, while a later one may mean the key that the first has minted.
  */
-function preempts(asked: NewRotation, open: Open): boolean {
-  if (asked.kind !== 'emergency') return false;
-  if (open.rotation.kind !== 'emergency') return true;
-  const early = open.rotation.state === 'requested' || open.rotation.state === 'revoking';
-  return !early || canonical(open.asked) !== canonical(asked.notes ?? {});
+async function notesOf(tx: Tx, { kind, notes = {} }: NewRotation, open: Rotation | null): Promise<Readonly<Record<string, unknown>> | null> {
+  if (kind !== 'emergency') return open === null ? notes : null;
+  const { keys } = revocationOf(notes);
+  return beginning(notes, open, open === null || keys === 'every' ? new Set() : await dyingOf(tx, keys));
+}
+
+/** Dead, or condemned at once: one that is condemned on evidence may live for long. */
+async function dyingOf(tx: Tx, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const keys = await tx.selectFrom('keys').select(['id', 'issuer', 'issuer_key_id', 'state']).where('id', '=', oneOf(ids)).where('state', 'in', ['condemned', 'revoked', 'lost']).execute();
+  const condemned = keys.filter(({ state }) => state === 'condemned').map(({ issuer_key_id }) => issuer_key_id);
+  const debts = await tx.selectFrom('debts').select(['issuer', 'issuer_key_id', 'cause']).where('settled_at', 'is', null).where('issuer_key_id', '=', oneOf(condemned)).execute();
+  const urgent = (key: { readonly issuer: string; readonly issuer_key_id: string }): boolean => debts.some((debt) => isUnconditional(debt.cause) && debt.issuer === key.issuer && debt.issuer_key_id === key.issuer_key_id);
+  return new Set(keys.filter((key) => key.state !== 'condemned' || urgent(key)).map(({ id }) => id));
 }
 
 async function preempt(tx: Tx, open: Rotation, by: NewRotation): Promise<void> {

@@ -28,8 +28,9 @@ export function rotationMethods(db: Db, batch: Batch): Pick<Ledger, RotationMeth
       return (await query.orderBy('seq').limit(MAX_HISTORY).execute()).map(toTransition);
     },
     /** Emergencies first, then those that waited longest. */
-    async wakeable(limit) {
-      const query = db.selectFrom('rotations').select('id').where('finished_at', 'is', null).where('wake_at', '<=', NOW);
+    async wakeable(limit, kind) {
+      const open = db.selectFrom('rotations').select('id').where('finished_at', 'is', null).where('wake_at', '<=', NOW);
+      const query = kind === undefined ? open : open.where('kind', '=', kind);
       const rows = await query.where(LEASE_FREE).orderBy(sql`kind <> 'emergency'`).orderBy('wake_at').limit(limit).execute();
       return rows.map((row) => row.id);
     },

@@ -2,7 +2,9 @@
 import type { Selectable } from 'kysely';
 import type { CredentialPlan } from '../core/plan.ts';
 import type { Actor, KeyRecord, Notice, RevocationDebt } from '../core/vocabulary.ts';
+import type { IncidentNews } from '../ports/channel.ts';
 import type { CredentialRecord, Delivery, DueCredential, NameWatch, Pause, Rotation, Transition } from '../ports/ledger.ts';
+import type { UsageCaller, UsageCounts } from '../ports/usage-ledger.ts';
 import type { Tables } from './tables.ts';
 
 export type Row<T extends keyof Tables> = Selectable<Tables[T]>;
@@ -120,15 +122,16 @@ interface DueRow extends Row<'credentials'> {
   readonly last_state: Rotation['state'];
   readonly last_created_at: Date;
   readonly last_finished_at: Date | null;
+  readonly last_renewed: boolean;
   readonly as_of: Date;
 }
 
 export function toDueCredential(row: DueRow): DueCredential {
-  const { last_id: id, last_state: state, last_created_at: createdAt, last_finished_at: finishedAt } = row;
+  const { last_id: id, last_state: state, last_created_at: createdAt, last_finished_at: finishedAt, last_renewed: renewed } = row;
   return {
     ...toCredential(row),
     currentKey: row.key_created_at === null ? null : { createdAt: row.key_created_at },
-    last: id === null ? null : { id, state, createdAt, finishedAt },
+    last: id === null ? null : { id, state, createdAt, finishedAt, renewed },
     asOf: row.as_of,
   };
 }
@@ -159,7 +162,7 @@ export function toPause(row: Row<'pauses'>): Pause {
   return { scope: row.scope, name: row.name === '' ? null : row.name, actor: row.actor as Actor, since: row.since };
 }
 
-export function toDelivery(row: Row<'deliveries'>, rootReceipt: string | null = null): Delivery {
+export function toDelivery(row: Row<'deliveries'>, before: Pick<IncidentNews, 'rootReceipt' | 'toldAs'> = { rootReceipt: null, toldAs: [] }): Delivery {
   return {
     id: row.id,
     channel: row.channel,
@@ -171,6 +174,15 @@ export function toDelivery(row: Row<'deliveries'>, rootReceipt: string | null = 
     deliveredAt: row.delivered_at,
     receipt: row.receipt,
     lastError: row.last_error,
-    incident: row.incident == null || row.incident_status == null ? null : { id: row.incident, status: row.incident_status, rootReceipt },
+    incident: row.incident == null || row.incident_status == null ? null : { id: row.incident, status: row.incident_status, ...before },
   };
+}
+
+/** PostgreSQL's bigints arrive as text. */
+export function countsOf({ requests, failed, denied }: { readonly requests: string; readonly failed: string; readonly denied: string }): UsageCounts {
+  return { requests: Number(requests), failed: Number(failed), denied: Number(denied) };
+}
+
+export function toCaller(row: Row<'usage_callers'>): UsageCaller {
+  return { keyId: row.key_id, source: row.source, address: row.address, agent: row.agent, ...countsOf(row), firstSeen: row.first_seen, lastSeen: row.last_seen };
 }

@@ -30,7 +30,7 @@ export async function requireKnownSchema(db: Db): Promise<void> {
 export type Methods<T> = Readonly<Record<keyof T, 'reads' | 'writes' | 'fenced'>>;
 
 export const LEDGER_METHODS: Methods<Ledger> = {
-  kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', declaredCredentials: 'reads', issuers: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads',
+  kind: 'reads', now: 'reads', installation: 'reads', credential: 'reads', credentials: 'reads', declaredCredentials: 'reads', issuers: 'reads', retired: 'reads', dueCredentials: 'reads', key: 'reads', keys: 'reads', keysNamed: 'reads',
   keysOf: 'reads', keysOfIssuer: 'reads', rotation: 'reads', openRotation: 'reads', rotations: 'reads', history: 'reads', wakeable: 'reads',
   openDebts: 'reads', debt: 'reads', payableDebts: 'reads', watches: 'reads', pauses: 'reads', auditHead: 'reads', verifyAudit: 'reads',
   auditEvents: 'reads', deliverable: 'reads', dueChannels: 'reads', deliveries: 'reads', channelLags: 'reads', sinceDone: 'reads', figures: 'reads', daily: 'reads', sync: 'reads', close: 'reads',

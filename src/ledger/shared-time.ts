@@ -1,6 +1,6 @@
 /** What all workers share of time: how fast they may speak to somebody together, and when something was last done. Kept in `meta`. */
 import { sql } from 'kysely';
-import { afterOne, afterRest, waitFor, type Limit } from '../core/pace.ts';
+import { afterOne, afterRest, waitForAll, type Limit } from '../core/pace.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import { NOW, advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
 
@@ -8,13 +8,13 @@ type SharedTimeMethods = 'takePace' | 'restPace' | 'noteDone' | 'sinceDone';
 
 export function sharedTimeMethods(db: Db): Pick<Ledger, SharedTimeMethods> {
   return {
-    takePace: (limit, longestMs) =>
-      withBucket(db, limit, (until, now) => {
-        const waitMs = waitFor(limit, until, now);
-        return waitMs > longestMs ? { answer: null } : { answer: waitMs, until: afterOne(limit, until, now) };
+    takePace: (limits) =>
+      withBuckets(db, limits, (untils, now) => {
+        const waitMs = waitForAll(limits, untils, now);
+        return { answer: waitMs, ...(waitMs > 0 ? {} : { untils: limits.map((limit, n) => afterOne(limit, untils[n] ?? null, now)) }) };
       }),
     restPace: async (limit, ms) => {
-      await withBucket(db, limit, (until, now) => ({ answer: null, until: afterRest(limit, until, now, ms) }));
+      await withBuckets(db, [limit], ([until = null], now) => ({ answer: ms, untils: [afterRest(limit, until, now, ms)] }));
     },
     async noteDone(what) {
       await sql`insert into keyturn.meta (key, value) values (${doneKey(what)}, to_jsonb(${EPOCH_MS})) on conflict (key) do update set value = excluded.value`.execute(db);
@@ -34,28 +34,26 @@ function doneKey(what: string): string {
 }
 
 interface Taken {
-  readonly answer: number | null;
-  /** What the bucket becomes; left as it is without. */
-  readonly until?: number;
+  readonly answer: number;
+  /** What the buckets become, in the order of the limits; left as they are without. */
+  readonly untils?: readonly number[];
 }
 
-/** Reads and changes a bucket as the only one that does. */
-function withBucket(db: Db, limit: Limit, change: (until: number | null, now: number) => Taken): Promise<number | null> {
+/** Reads and changes buckets as the only one that does. Locked in one order, so that nobody waits for somebody who waits for them. */
+function withBuckets(db: Db, limits: readonly Limit[], change: (untils: readonly (number | null)[], now: number) => Taken): Promise<number> {
+  const keys = limits.map(({ key }) => `pace.${key}`);
   return inTransaction(db, async (tx) => {
-    const key = `pace.${limit.key}`;
-    await advisoryLock(tx, key);
-    const { until, now } = await bucket(tx, key);
-    const taken = change(until, now);
-    if (taken.until !== undefined) {
-      const value = json(taken.until);
-      await tx.insertInto('meta').values({ key, value }).onConflict((conflict) => conflict.column('key').doUpdateSet({ value })).execute();
-    }
+    for (const key of keys.toSorted()) await advisoryLock(tx, key);
+    const { untils, now } = await bucketsOf(tx, keys);
+    const taken = change(untils, now);
+    const rows = (taken.untils ?? []).map((until, n) => ({ key: keys[n] ?? '', value: json(until) }));
+    if (rows.length > 0) await tx.insertInto('meta').values(rows).onConflict((conflict) => conflict.column('key').doUpdateSet({ value: sql`excluded.value` })).execute();
     return taken.answer;
   });
 }
 
-async function bucket(tx: Tx, key: string): Promise<{ readonly until: number | null; readonly now: number }> {
-  const { rows } = await sql<{ until: number | null; now: number }>`
-    select (select value::text::float8 from keyturn.meta where key = ${key}) as until, ${EPOCH_MS} as now`.execute(tx);
-  return rows[0] ?? { until: null, now: 0 };
+async function bucketsOf(tx: Tx, keys: readonly string[]): Promise<{ readonly untils: readonly (number | null)[]; readonly now: number }> {
+  const { rows } = await sql<{ untils: (number | null)[] | null; now: number }>`
+    select (select jsonb_agg(meta.value order by k.at) from jsonb_array_elements_text(${json(keys)}::jsonb) with ordinality k(key, at) left join keyturn.meta using (key)) as untils, ${EPOCH_MS} as now`.execute(tx);
+  return { untils: rows[0]?.untils ?? [], now: rows[0]?.now ?? 0 };
 }

@@ -26,6 +26,11 @@ export function json(value: unknown): string {
   return JSON.stringify(value);
 }
 
+/** To be compared with `=`: any of these, in one parameter however many they are. */
+export function oneOf(values: readonly string[]): RawBuilder<string> {
+  return sql<string>`any(array(select jsonb_array_elements_text(${json(values)}::jsonb)))`;
+}
+
 /** Serialises, until the transaction ends, everybody who asks with the same words. */
 export async function advisoryLock(tx: Tx, ...words: readonly string[]): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${words.join('\u0001')}, 0))`.execute(tx);

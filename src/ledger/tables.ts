@@ -1,7 +1,11 @@
 /** The ledger's tables as SQL holds them: JSON columns are written as text, bigints arrive as text. */
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+import type { DrillProof, DrillState } from '../core/drill.ts';
+import type { LeakOutcome } from '../core/leak.ts';
+import type { ResponseMode, ResponseState } from '../core/response.ts';
 import type { DebtCause, KeyState, Path, RotationKind, RotationState } from '../core/vocabulary.ts';
 import type { IncidentNews } from '../ports/channel.ts';
+import type { LeakForm } from '../ports/leak-ledger.ts';
 import type { Delivery, Pause } from '../ports/ledger.ts';
 
 type Json = ColumnType<unknown, string, string>;
@@ -156,6 +160,24 @@ export interface Tables {
     ends_at: Instant;
     ended_by: MaybeJson;
   };
+  incident_reports: { incident: string; version: number; digest: Json; at: ColumnType<Date, never, never> };
+  drills: {
+    id: string;
+    credential: string;
+    issuer: string;
+    state: Generated<DrillState>;
+    actor: Json;
+    occurrence: MaybeInstant;
+    started_at: Instant;
+    finished_at: MaybeInstant;
+    minted_by: string | null;
+    leaked_by: string | null;
+    ended_by: string | null;
+    verdict: MaybeJson;
+    refused_by: DrillProof | null;
+    revoke_ms: number | null;
+    recover_ms: number | null;
+  };
   usage_minutes: UsageCounts;
   usage_hours: UsageCounts;
   usage_callers: {
@@ -166,6 +188,15 @@ export interface Tables {
     requests: string;
     failed: string;
     denied: string;
+    first_seen: Instant;
+    last_seen: Instant;
+  };
+  usage_needs: {
+    key_id: string;
+    source: string;
+    need: string;
+    requests: string;
+    refused: string;
     first_seen: Instant;
     last_seen: Instant;
   };
@@ -181,8 +212,72 @@ export interface Tables {
     unknown_example: string | null;
     malformed: Generated<string>;
     malformed_example: string | null;
+    malformed_at: MaybeInstant;
+    scanned_until: MaybeInstant;
+  };
+  usage_watched: {
+    credential: string;
+    source: string;
+    version: number;
+    until: MaybeInstant;
+    counts: Uint8Array | null;
+    metric: MaybeJson;
+    record: Json;
   };
   usage_batches: { source: string; id: string; at: Instant };
+  leak_deliveries: { source: string; id: string; at: Instant; leaks: number; foreign_leaks: Generated<number>; malformed: number };
+  leaks: {
+    id: string;
+    source: string;
+    delivery: string;
+    form: LeakForm;
+    reported_at: Instant;
+    found_at: MaybeInstant;
+    url: string | null;
+    detail: string | null;
+    sought: string | null;
+    key_id: string | null;
+    credential: string | null;
+    looks_like: string | null;
+    intent: LeakOutcome | null;
+    outcome: LeakOutcome | null;
+    settled_at: MaybeInstant;
+    rotation_id: string | null;
+    message: string | null;
+    attempts: Generated<number>;
+    next_try_at: Instant;
+    last_error: string | null;
+    worker: string | null;
+    lease_until: MaybeInstant;
+  };
+  responses: {
+    id: string;
+    alert: string;
+    incident: string;
+    rule: string;
+    credential: string;
+    issuer: string;
+    key_id: string;
+    mode: ResponseMode;
+    policy: string;
+    owner: string | null;
+    said: Json;
+    threads: Json;
+    state: ResponseState;
+    counted: boolean;
+    opened_at: Instant;
+    expires_at: MaybeInstant;
+    decided_by: MaybeJson;
+    decided_at: MaybeInstant;
+    intent: LeakOutcome | null;
+    rotation_id: string | null;
+    message: string | null;
+    attempts: Generated<number>;
+    next_try_at: Instant;
+    last_error: string | null;
+    worker: string | null;
+    lease_until: MaybeInstant;
+  };
 }
 
 interface UsageCounts {

@@ -7,7 +7,7 @@ import { AT_NOW, fragment, statement, type Fragment, type Statement } from './st
 /** One transaction. Two writers of one source wait for each other at the source's row, so that they never deadlock further down. */
 export async function record(batch: Batch, usage: UsageRecord): Promise<RecordOutcome> {
   try {
-    await batch([known(usage.source), ...moved(usage), ...counted(usage), ...called(usage)]);
+    await batch([known(usage.source), ...moved(usage), ...counted(usage), ...called(usage), ...needed(usage)]);
     return 'recorded';
   } catch (error) {
     if (error instanceof Refused) return (error.refusal as { outcome: RecordOutcome }).outcome;
@@ -28,7 +28,8 @@ function moved({ source, cursor, batchId, seenUntil, unknown, unknownExample, ma
         seen_until = greatest(seen_until, ${seenUntil}::timestamptz),
         read_at = ${AT_NOW}, failing_since = null, last_error = null,
         unknown = unknown + ${unknown}::bigint, unknown_example = coalesce(${unknownExample === null ? null : scrub(unknownExample)}, unknown_example),
-        malformed = malformed + ${malformed}::bigint, malformed_example = coalesce(${malformedExample === null ? null : scrub(malformedExample)}, malformed_example)
+        malformed = malformed + ${malformed}::bigint, malformed_example = coalesce(${malformedExample === null ? null : scrub(malformedExample)}, malformed_example),
+        malformed_at = case when ${malformed}::bigint > 0 then ${AT_NOW} else malformed_at end
       where source = ${source} and (${cursor?.expect ?? null}::int is null or version = ${cursor?.expect ?? null}::int)
       returning 1)
     select case when not exists (select from moved) then keyturn.refuse(${because({ outcome: 'stale' })}) end`;
@@ -62,7 +63,8 @@ const TABLES: Readonly<Record<'minutes' | 'hours', Fragment>> = { minutes: fragm
 
 function called({ source, callers }: UsageRecord): readonly Statement[] {
   if (callers.length === 0) return [];
-  const given = scrub(JSON.stringify(callers.map(({ keyId, address, agent, requests, failed, denied, firstSeen, lastSeen }) => ({ k: keyId, a: address, u: agent, r: requests, f: failed, d: denied, s: firstSeen, e: lastSeen }))));
+  const clean = scrubbedOnce();
+  const given = JSON.stringify(callers.map(({ keyId, address, agent, requests, failed, denied, firstSeen, lastSeen }) => ({ k: keyId, a: clean(address), u: clean(agent), r: requests, f: failed, d: denied, s: firstSeen, e: lastSeen })));
   const keys = JSON.stringify([...new Set(callers.map(({ keyId }) => keyId))]);
   return [
     statement`
@@ -79,8 +81,35 @@ function called({ source, callers }: UsageRecord): readonly Statement[] {
           row_number() over (partition by key_id order by requests desc, address, agent) as by_requests,
           row_number() over (partition by key_id order by last_seen desc, address, agent) as by_time
         from keyturn.usage_callers
-        where source = ${source} and key_id in (select jsonb_array_elements_text(${keys}::jsonb))) ranked
+        where source = ${source} and key_id in (
+          select key_id from keyturn.usage_callers
+          where source = ${source} and key_id in (select jsonb_array_elements_text(${keys}::jsonb))
+          group by key_id having count(*) > ${Math.max(CALLERS_BY_REQUESTS, CALLERS_BY_TIME)}::int)) ranked
       where c.source = ${source} and c.key_id = ranked.key_id and c.address = ranked.address and c.agent = ranked.agent
         and ranked.by_requests > ${CALLERS_BY_REQUESTS}::int and ranked.by_time > ${CALLERS_BY_TIME}::int`,
   ];
+}
+
+function needed({ source, needs = [] }: UsageRecord): readonly Statement[] {
+  if (needs.length === 0) return [];
+  const clean = scrubbedOnce();
+  const given = JSON.stringify(needs.map(({ keyId, need, requests, refused, firstSeen, lastSeen }) => ({ k: keyId, n: clean(need), r: requests, x: refused, s: firstSeen, e: lastSeen })));
+  return [statement`
+    insert into keyturn.usage_needs as n (key_id, source, need, requests, refused, first_seen, last_seen)
+    select i.k, ${source}, i.n, sum(i.r), sum(i.x), min(i.s), max(i.e)
+    from jsonb_to_recordset(${given}::jsonb) as i(k text, n text, r bigint, x bigint, s timestamptz, e timestamptz)
+    group by 1, 3 order by 1, 3
+    on conflict (key_id, source, need) do update set
+      requests = n.requests + excluded.requests, refused = n.refused + excluded.refused,
+      first_seen = least(n.first_seen, excluded.first_seen), last_seen = greatest(n.last_seen, excluded.last_seen)`];
+}
+
+/** Callers share addresses and agents: each text is looked through once. */
+function scrubbedOnce(): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const clean = known.get(text) ?? scrub(text);
+    known.set(text, clean);
+    return clean;
+  };
 }

@@ -13,7 +13,7 @@ const BATCH_IDS_MS = days(7);
 const PRUNED_AT_ONCE = 20_000;
 
 export const USAGE_METHODS: Methods<UsageLedger> = {
-  keysByClue: 'reads', source: 'reads', sources: 'reads', buckets: 'reads', activeKeys: 'reads', lastUsed: 'reads', callers: 'reads',
+  keysByClue: 'reads', source: 'reads', sources: 'reads', buckets: 'reads', activeKeys: 'reads', lastUsed: 'reads', callers: 'reads', needs: 'reads', credentialNeeds: 'reads',
   record: 'writes', sourceFailed: 'writes', prune: 'writes',
 };
 
@@ -32,6 +32,8 @@ export function usageMethods(db: Db, batch: Batch): UsageLedger {
         pruneTable(db, 'usage_minutes', 'at', minutesMs),
         pruneTable(db, 'usage_hours', 'at', hoursMs),
         pruneTable(db, 'usage_callers', 'last_seen', callersMs),
+        // As long as the hours: a scope that is asked for once a quarter must not be forgotten in between.
+        pruneTable(db, 'usage_needs', 'last_seen', hoursMs),
         pruneTable(db, 'usage_batches', 'at', BATCH_IDS_MS),
       ]);
       return gone.reduce((sum, rows) => sum + rows, 0);
@@ -40,7 +42,7 @@ export function usageMethods(db: Db, batch: Batch): UsageLedger {
 }
 
 /** In pieces, so that no transaction holds many rows for long. */
-async function pruneTable(db: Db, table: 'usage_minutes' | 'usage_hours' | 'usage_callers' | 'usage_batches', column: 'at' | 'last_seen', keptMs: number): Promise<number> {
+async function pruneTable(db: Db, table: 'usage_minutes' | 'usage_hours' | 'usage_callers' | 'usage_needs' | 'usage_batches', column: 'at' | 'last_seen', keptMs: number): Promise<number> {
   const result = await sql`
     delete from keyturn.${sql.ref(table)} where ctid = any(array(
       select ctid from keyturn.${sql.ref(table)} where ${sql.ref(column)} < ${nowPlus(-keptMs)} limit ${sql.lit(PRUNED_AT_ONCE)}))`.execute(db);

@@ -3,7 +3,7 @@
  * messages that tell of it are written in one transaction, under the versions that were seen: both happen or neither, and once.
  */
 import type { Alert, ChannelStorm, Matcher, Silence } from '../core/alert.ts';
-import type { Actor, Notice } from '../core/vocabulary.ts';
+import type { Actor, Notice, Severity } from '../core/vocabulary.ts';
 import type { IncidentNews } from './channel.ts';
 
 export interface AlertDelivery {
@@ -32,6 +32,14 @@ export interface AlertFilter {
   readonly rule?: string;
 }
 
+export interface AlertFigures {
+  readonly fired: number;
+  /** Not over yet, by severity. */
+  readonly open: Readonly<Record<Severity, number>>;
+  /** The worst of those, of these the oldest. */
+  readonly worst: { readonly id: string; readonly title: string; readonly severity: Severity } | null;
+}
+
 export type AcknowledgeOutcome = 'acknowledged' | 'already' | 'ended';
 
 export interface AlertLedger {
@@ -44,6 +52,8 @@ export interface AlertLedger {
   /** Alerts of one incident, the oldest first. */
   incident(id: string): Promise<readonly Alert[]>;
   channels(): Promise<readonly ChannelStorm[]>;
+  /** Counts for the summary: what fired within the last `spanMs`, and what fires now. */
+  figures(spanMs: number): Promise<AlertFigures>;
   /** One transaction. `stale`: somebody else has written one of them, or has begun the same alert; nothing changed then. */
   apply(changes: AlertChanges): Promise<'applied' | 'stale'>;
   /** Of the whole incident, with its audit event. Null: no such alert. */

@@ -87,6 +87,25 @@ export interface KeyUsageToday {
   readonly failures: number;
 }
 
+/** How much of something the account may use, and has used. */
+export interface IssuerQuota {
+  /** A noun in plural: `queries`. */
+  readonly what: string;
+  readonly current: number;
+  /** Null for unlimited. */
+  readonly limit: number | null;
+  /** At whose end it begins anew; null for what stays used. */
+  readonly period: { readonly start: Date; readonly end: Date } | null;
+}
+
+/** What requests asked of a key's scopes. */
+export interface ScopeNeed {
+  /** The least scope that does for them, in the issuer's words. */
+  readonly need: string;
+  /** Not one of them was allowed. */
+  readonly refused: boolean;
+}
+
 /**
  * A system that mints, lists and revokes keys. Every call is bounded by `callTimeoutMs` and by `signal`.
  * Errors are `KeyturnError`s with an `ISSUER_*` code; for `create`, `effect: 'none'` means that surely no key came
@@ -96,6 +115,9 @@ export interface Issuer {
   readonly name: string;
   readonly type: string;
   readonly capabilities: IssuerCapabilities;
+
+  /** Whether a text has the form of this issuer's keys, which says nothing of whether it is one. Absent where keys have no form of their own. */
+  looksLikeKey?(text: string): boolean;
 
   /** Reads plan, limit and rights of the admin key. */
   inspect(signal: AbortSignal): Promise<IssuerAccount>;
@@ -127,9 +149,19 @@ export interface Issuer {
   /** For `doctor`: which of the assumed addresses and fields the real service answers. Changes nothing. */
   examine?(signal: AbortSignal): Promise<readonly Examination[]>;
 
-  /** The next events of the issuer's own trail of what keys did, as a usage source reads them; keys are named by their id. */
+  /**
+   * The least scopes that would have done for all that was asked of a key with these, since only the issuer knows which scope
+   * includes which: `granted` itself where nothing less would, null where it is not known. What was refused and is beyond what
+   * was granted is no need, since the key does without. Pure.
+   */
+  enough?(granted: readonly string[], needs: readonly ScopeNeed[]): readonly string[] | null;
+
+  /** The next events of the issuer's own trail of what keys did, as a usage source reads them; keys are named by their id. It shows every request of every key. */
   usage?(request: ReadRequest, signal: AbortSignal): Promise<UsageBatch>;
 
   /** Today's figures by key, or null where the issuer does not tell. */
   usageToday?(signal: AbortSignal): Promise<readonly KeyUsageToday[] | null>;
+
+  /** What the account has used of what it may, cheap enough to be asked every few minutes; null where the issuer does not tell. Throws where it does not answer, or refuses the admin key. */
+  quota?(signal: AbortSignal): Promise<readonly IssuerQuota[] | null>;
 }

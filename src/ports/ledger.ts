@@ -200,6 +200,8 @@ export interface Change {
   readonly pace?: { readonly maxConcurrent: number; readonly perMinute: number };
   /** Of a rotation that is done: when its credential falls due next. Not taken when its plan is another one by now: then the sweep says. */
   readonly nextDueAt?: Date | null;
+  /** Of a rotation that is done without a key of its own: the credential is as old as the key that it kept, and the next sweep says when it is due. */
+  readonly keepsAge?: boolean;
   /** Renews the lease with the same write: it lasts so long from the ledger's now, milliseconds. Null gives it back. */
   readonly leaseMs?: number | null;
 }
@@ -233,11 +235,24 @@ export interface CredentialRecord {
   readonly lastRotatedAt: Date | null;
 }
 
+export interface Renewing {
+  /** True when the credential came out of it with a key that it had minted. */
+  readonly renewed: boolean;
+}
+
+/** A credential whose keys were revoked to be replaced by none: it stays without a key until somebody rotates or adopts one. */
+export interface Retired {
+  readonly credential: string;
+  readonly rotationId: string;
+  readonly actor: Actor;
+  readonly since: Date;
+}
+
 /** A credential that may be due, with what says whether it is. */
 export interface DueCredential extends CredentialRecord {
   readonly currentKey: Pick<KeyRecord, 'createdAt'> | null;
   /** Its newest rotation, whoever asked for it. */
-  readonly last: Pick<Rotation, 'id' | 'state' | 'createdAt' | 'finishedAt'> | null;
+  readonly last: (Pick<Rotation, 'id' | 'state' | 'createdAt' | 'finishedAt'> & Renewing) | null;
   /** The ledger's time then. */
   readonly asOf: Date;
 }
@@ -273,7 +288,7 @@ export interface Delivery {
   readonly deliveredAt: Date | null;
   readonly receipt: string | null;
   readonly lastError: string | null;
-  /** The incident that it tells of. `rootReceipt` is known to whoever leased it only. */
+  /** The incident that it tells of. `rootReceipt` and `toldAs` are known to whoever leased it only. */
   readonly incident: IncidentNews | null;
 }
 
@@ -324,7 +339,12 @@ export interface DailyFigures extends Pick<LedgerFigures, 'openDebts' | 'oldestD
   readonly blocked: readonly string[];
   /** Declared credentials that fall due within the span from now, soonest first. */
   readonly due: readonly string[];
+  /** Current keys of declared credentials by their age: how many have fewer days than each of `KEY_AGE_DAYS`, and not fewer than the one before; the last are older than all. */
+  readonly keyAges: readonly number[];
+  readonly oldestKey: { readonly credential: string; readonly ageMs: number } | null;
 }
+
+export const KEY_AGE_DAYS = [30, 90, 365] as const;
 
 export interface Page {
   readonly limit: number;
@@ -360,6 +380,8 @@ export interface Ledger {
   /** Names of the issuers that credentials have, of those too that are declared no more; in order. */
   issuers(): Promise<readonly string[]>;
   setDue(name: string, dueAt: Date | null): Promise<void>;
+  /** In the order of their names; `only` those named. */
+  retired(only?: readonly string[]): Promise<readonly Retired[]>;
   /** When each falls due next, null for never, but for those whose plan or due time is another one by now. One transaction. */
   redate(dates: readonly { readonly due: DueCredential; readonly dueAt: Date | null }[]): Promise<void>;
   /** Declared credentials with `dueAt` in the past or unknown, not paused, without an open rotation; oldest first. All of one instant. */
@@ -367,6 +389,8 @@ export interface Ledger {
   key(id: string): Promise<KeyRecord | null>;
   /** Unknown ids are left out. */
   keys(ids: readonly string[]): Promise<readonly KeyRecord[]>;
+  /** Those that Keyturn or their issuer calls by this id: issuers may give the same one twice. In the order of their issuers. */
+  keysNamed(id: string): Promise<readonly KeyRecord[]>;
   keysOf(credential: string): Promise<readonly KeyRecord[]>;
   keysOfIssuer(issuer: string): Promise<readonly KeyRecord[]>;
   /** Binds an adopted key as current (when there is none) in one transaction with its audit entry; answers the record. */
@@ -387,8 +411,8 @@ export interface Ledger {
   openRotation(credential: string): Promise<Rotation | null>;
   rotations(filter: { readonly credential?: string; readonly open?: boolean }, page: Page): Promise<readonly Rotation[]>;
   history(rotationId: string): Promise<readonly Transition[]>;
-  /** Ids of open rotations whose `wakeAt` has passed and which nobody leases. */
-  wakeable(limit: number): Promise<readonly string[]>;
+  /** Ids of open rotations (of one kind) whose `wakeAt` has passed and which nobody leases. */
+  wakeable(limit: number, kind?: RotationKind): Promise<readonly string[]>;
   /** Takes the lease when nobody has it. One that was not given back is recorded in the history, in the same write. */
   lease(rotationId: string, worker: string, ttlMs: number): Promise<Lease | null>;
   /** Extends a lease, whose rotation and situation stay as they were. Throws LEASE_LOST when the epoch has moved on or the lease expired. */
@@ -459,8 +483,8 @@ export interface Ledger {
   channelLags(): Promise<readonly ChannelLag[]>;
 
   // what all workers share of time
-  /** Takes one from a bucket that all workers share: milliseconds to wait before using it. Null, and nothing is taken, when that is more than `longestMs`. */
-  takePace(limit: Limit, longestMs: number): Promise<number | null>;
+  /** 0: one was taken from each of these buckets, which all workers share. Else nothing was taken, and it says after how long all may have one, milliseconds. */
+  takePace(limits: readonly Limit[]): Promise<number>;
   /** That bucket gives nothing for so long, milliseconds. */
   restPace(limit: Limit, ms: number): Promise<void>;
   /** Remembers that something was done just now, by any worker. */

@@ -48,6 +48,28 @@ export interface UsageCaller extends UsageCounts {
   readonly lastSeen: Date;
 }
 
+/** What requests asked of a key's scopes, as one source tells; attempts that were refused for the key itself are not among them. */
+export interface UsageNeed {
+  readonly source: string;
+  /** The least scope that would have done for them, in the issuer's words; empty where that is not known. */
+  readonly need: string;
+  readonly requests: number;
+  /** Of these: not allowed to that key. */
+  readonly refused: number;
+  readonly firstSeen: Date;
+  readonly lastSeen: Date;
+}
+
+export interface KeyNeed extends UsageNeed {
+  readonly keyId: string;
+}
+
+/** Added up over all keys of the credential, dead ones too, that had just these scopes. */
+export interface CredentialNeed extends UsageNeed {
+  readonly credential: string;
+  readonly scopes: readonly string[];
+}
+
 export interface SourceState {
   readonly source: string;
   readonly cursor: unknown;
@@ -64,6 +86,8 @@ export interface SourceState {
   /** Records that could not be used (malformed, too old, from the future), since ever. */
   readonly malformed: number;
   readonly malformedExample: string | null;
+  /** When there were some of these last, as far as is known. */
+  readonly malformedAt: Date | null;
 }
 
 /** A batch, counted: commits as a whole or not at all. */
@@ -76,6 +100,8 @@ export interface UsageRecord {
   readonly seenUntil: Date | null;
   readonly increments: readonly UsageIncrement[];
   readonly callers: readonly Omit<UsageCaller, 'source'>[];
+  /** Absent from a source that tells nothing of scopes. */
+  readonly needs?: readonly Omit<KeyNeed, 'source'>[];
   readonly unknown: number;
   readonly unknownExample: string | null;
   readonly malformed: number;
@@ -92,7 +118,7 @@ export interface UsageRetention {
 }
 
 export interface UsageLedger {
-  /** Keys by what a source calls them; a clue that fits several keys, of which not exactly one lives, is left out. At most 10,000 clues. */
+  /** Keys by what a source calls them; a clue that fits several keys, of which not exactly one lives, is left out. At most `MAX_CLUES`. */
   keysByClue(kind: Exclude<ClueKind, 'value'>, clues: readonly string[]): Promise<ReadonlyMap<string, string>>;
   source(name: string): Promise<SourceState>;
   sources(): Promise<readonly SourceState[]>;
@@ -103,13 +129,20 @@ export interface UsageLedger {
   buckets(keyIds: readonly string[], step: UsageStep, from: Date, until: Date): Promise<readonly UsageBucket[]>;
   /** Keys with counts in minutes that were written after `from` (by the buckets' time), for those who look at what is new. */
   activeKeys(from: Date, until: Date): Promise<readonly Pick<BucketOf, 'keyId' | 'source'>[]>;
-  /** The last minute in which each key was used, denied attempts apart; keys that never were are absent. */
-  lastUsed(keyIds: readonly string[]): Promise<ReadonlyMap<string, Date>>;
+  /** The last minute in which each key was used, denied attempts apart, as these sources saw it (all that ever were, unless given); keys that never were are absent. */
+  lastUsed(keyIds: readonly string[], sources?: readonly string[]): Promise<ReadonlyMap<string, Date>>;
   /** Who called with these keys: of each key and source those with most requests and those seen last, most requests first. */
   callers(keyIds: readonly string[]): Promise<readonly UsageCaller[]>;
+  /** What these keys were asked for in their life, as long as it is kept (by hours, after it was seen last): most requests first. */
+  needs(keyIds: readonly string[]): Promise<readonly KeyNeed[]>;
+  /** The same of credentials: a rotation begins nothing anew. */
+  credentialNeeds(credentials: readonly string[]): Promise<readonly CredentialNeed[]>;
   /** Deletes what is older than its retention, a bounded piece; answers how many rows. */
   prune(retention: UsageRetention): Promise<number>;
 }
+
+/** Clues that are looked up at once. */
+export const MAX_CLUES = 10_000;
 
 /** Callers kept of a key and source: those with most requests, and those seen last. */
 export const CALLERS_BY_REQUESTS = 48;

@@ -1,6 +1,9 @@
 import { LANES, type JobDefinition, type Lane, type LaneCounts, type Queue, type Wake, type WakeOptions } from '../ports/queue.ts';
 import { KeyturnError } from '../core/errors.ts';
+import { ahead, inTurn, urgently } from '../core/urgency.ts';
+import { AtOnce } from './at-once.ts';
 import type { LaneProcessor, LaneQueue, LaneWorker, Payload, QueueBackend, WorkerTuning } from './backend.ts';
+import { Precedence } from './precedence.ts';
 import { assertSchedulers } from './schedulers.ts';
 import { within } from './within.ts';
 
@@ -9,6 +12,8 @@ const WAKE_WITHIN_MS = 3_000;
 /** BullMQ's PostgreSQL backend takes a lock for each key of a bulk, of which a server has some thousands for everybody. */
 const WAKES_AT_ONCE = 250;
 const ANSWER_WITHIN_MS = 5_000;
+/** What begins here at once has a job too, for another worker in case that this one dies first. So late it is in nobody's way. */
+const SECOND_MS = 1_000;
 /** What jobs get to notice that their signal was aborted. */
 const ABORT_GRACE_MS = 2_000;
 /** A worker that dies holds a job for as long; its lease in the ledger is what matters, so this may be short. */
@@ -29,6 +34,8 @@ export class LaneQueues implements Queue {
   readonly #queues: ReadonlyMap<Lane, LaneQueue>;
   readonly #workers: LaneWorker[] = [];
   readonly #stopping = new AbortController();
+  readonly #precedence = new Precedence();
+  readonly #atOnce = new AtOnce();
   #jobs: ReadonlyMap<string, JobDefinition> = new Map();
   #reassert: NodeJS.Timeout | undefined;
   #closed: Promise<void> | null = null;
@@ -46,8 +53,31 @@ export class LaneQueues implements Queue {
     return emitter;
   }
 
-  /** False too before `start`, which says which lane a job belongs to. */
+  /** An emergency waits for no queue: it begins here at once, or on time where the queue is away. False too before `start`, which says which lane a job belongs to. */
   async wake(job: string, payload: Payload, options: WakeOptions = {}): Promise<boolean> {
+    const definition = this.#jobs.get(job);
+    if (definition?.lane !== 'emergency') return await this.#wakeOne(job, payload, options);
+    if ((options.delayMs ?? 0) <= 0) return await this.#wakeUrgent(definition, payload, options);
+    return (await this.#wakeOne(job, payload, options)) || this.#wakeLater(definition, payload, options);
+  }
+
+  async #wakeUrgent(definition: JobDefinition, payload: Payload, options: WakeOptions): Promise<boolean> {
+    if (!this.#atOnce.begin(options.dedupeKey, () => this.#run(definition, payload, this.#stopping.signal))) {
+      this.#precedence.announce();
+      return (await urgently(() => this.#wakeOne(definition.name, payload, options))) || this.#wakeLater(definition, payload, { ...options, delayMs: SECOND_MS });
+    }
+    if (this.backend !== 'embedded') void inTurn(() => this.#wakeOne(definition.name, payload, { ...options, delayMs: SECOND_MS }));
+    return true;
+  }
+
+  /** Without the queue, which is away. */
+  #wakeLater(definition: JobDefinition, payload: Payload, { delayMs, ...options }: WakeOptions): boolean {
+    if (this.#closed !== null) return false;
+    setTimeout(() => void this.#wakeUrgent(definition, payload, options), delayMs).unref();
+    return true;
+  }
+
+  async #wakeOne(job: string, payload: Payload, options: WakeOptions): Promise<boolean> {
     return await this.#add(job, (queue) => queue.add(job, payload, jobOptions(job, options)));
   }
 
@@ -78,8 +108,9 @@ export class LaneQueues implements Queue {
     this.#jobs = new Map(jobs.map((job) => [job.name, job]));
     for (const lane of LANES) {
       const concurrency = Math.max(options.concurrency[lane], 1);
-      this.#workers.push(this.#watched(this.#backend.worker(lane, this.#processor(), { ...TUNING, concurrency }), lane));
+      this.#workers.push(this.#watched(ofLane(lane, () => this.#backend.worker(lane, this.#processor(), { ...TUNING, concurrency })), lane));
     }
+    this.#atOnce.open(options.concurrency.emergency);
     await this.#assertSchedulers();
     this.#reassert = setInterval(() => void this.#reassertQuietly(), this.#reassertMs).unref();
   }
@@ -89,14 +120,23 @@ export class LaneQueues implements Queue {
     return async (job, _token, signal) => {
       const definition = this.#jobs.get(job.name);
       if (definition === undefined) return; // left by another version of Keyturn
-      const signals = signal === undefined ? [this.#stopping.signal] : [this.#stopping.signal, signal];
-      try {
-        await definition.run(job.data, AbortSignal.any(signals));
-      } catch (error) {
-        this.#events.jobFailed(job.name, asError(error));
-        throw error;
-      }
+      await this.#run(definition, job.data, AbortSignal.any(signal === undefined ? [this.#stopping.signal] : [this.#stopping.signal, signal]));
     };
+  }
+
+  async #run(definition: JobDefinition, payload: unknown, signal: AbortSignal): Promise<void> {
+    const isFirst = definition.lane === 'emergency';
+    const end = isFirst ? this.#precedence.begin() : await this.#precedence.pass(signal);
+    try {
+      await (isFirst ? urgently(() => definition.run(payload, signal)) : definition.run(payload, signal));
+    } catch (error) {
+      this.#events.jobFailed(definition.name, asError(error));
+      throw error;
+    } finally {
+      end?.();
+      // To put it away and to fetch the next one is work too.
+      if (end === undefined) await this.#precedence.pass(signal);
+    }
   }
 
   async #assertSchedulers(): Promise<void> {
@@ -143,13 +183,18 @@ export class LaneQueues implements Queue {
 
   async #close(deadlineMs: number): Promise<void> {
     clearInterval(this.#reassert);
-    const drained = Promise.all(this.#workers.map((worker) => worker.close()));
+    this.#atOnce.open(0);
+    const drained = Promise.all([this.#atOnce.ended(), ...this.#workers.map((worker) => worker.close())]);
     await within(deadlineMs, drained).catch(() => this.#stopping.abort(new Error('Keyturn is shutting down')));
     await within(ABORT_GRACE_MS, drained).catch((error: unknown) => this.#letGo(asError(error)));
     const queues = Promise.allSettled([...this.#queues.values()].map((queue) => queue.close()));
     await within(ABORT_GRACE_MS, queues).catch(() => undefined);
     await this.#backend.close();
   }
+}
+
+function ofLane<T>(lane: Lane | undefined, work: () => T): T {
+  return lane === 'emergency' ? ahead(work) : work();
 }
 
 /**

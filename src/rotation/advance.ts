@@ -9,6 +9,8 @@ import { troubleOf } from './act/outcome.ts';
 import { goChange, waitChange, writeChange } from './change.ts';
 import { LEASE_MS, LONGEST_EFFECT_MS, type Engine, type Plugins, type Turn } from './engine.ts';
 import { gather } from './gather/index.ts';
+import { noteRecovery } from './recovery.ts';
+import { advancing } from './request.ts';
 
 /** What others hold is looked at again after `FIRST`, then ever more rarely: it may be held for hours, and each look asks the issuer. An emergency's look asks nobody. */
 const [FIRST_CONTENDED_MS, LAST_CONTENDED_MS] = [2_000, 60_000];
@@ -59,7 +61,7 @@ async function steps(holder: Holder): Promise<void> {
   holder.opened = await openPlugins(holder.engine, holder.lease);
   while (!holder.signal.aborted) {
     if (holder.lease.rotation.resumeAsked !== null) await startOver(holder);
-    const facts = await gather(holder);
+    const facts = await noteRecovery(holder.engine, await gather(holder));
     if (askedSince(facts, holder.lease)) {
       await lookAgain(holder);
       continue;
@@ -88,7 +90,7 @@ async function openPlugins(engine: Engine, lease: Lease): Promise<() => Plugins>
 
 /** A person asked that it try again now: nothing is waited out that only backs off. */
 async function startOver(holder: Holder): Promise<void> {
-  const { trouble: _trouble, waited: _waited, ...notes } = holder.lease.rotation.notes as Notes;
+  const { trouble: _trouble, failing: _failing, waited: _waited, ...notes } = holder.lease.rotation.notes as Notes;
   await commit(holder, { notes, resumeAnswered: true });
 }
 
@@ -110,7 +112,8 @@ async function take(holder: Holder, facts: Facts, decision: Decision): Promise<b
     }
     case 'effect': {
       const outcome = await act(holder, facts, decision.effect);
-      const { notes, wakeInMs } = { notes: merged(holder.lease.rotation.notes, outcome.notes), wakeInMs: outcome.restMs ?? 0 };
+      const { recovering } = facts.notes;
+      const { notes, wakeInMs } = { notes: merged({ ...holder.lease.rotation.notes, recovering }, outcome.notes), wakeInMs: outcome.restMs ?? 0 };
       const rests = outcome.restMs !== undefined;
       holder.tells ||= rests; // what could not be done may have told by itself
       await commit(holder, { ...outcome.change, reason: decision.reason, message: decision.message, notes, wakeInMs }, rests);
@@ -209,7 +212,7 @@ async function stumble(holder: Holder, error: unknown): Promise<void> {
 async function wakeLater(engine: Engine, { rotation, situation }: Lease): Promise<void> {
   if (rotation.wakeAt !== null) {
     const delayMs = Math.max(0, rotation.wakeAt.getTime() - situation.now.getTime());
-    await engine.queue.wake('advance', { rotation: rotation.id }, { delayMs });
+    await engine.queue.wake(advancing(rotation.kind), { rotation: rotation.id }, { delayMs });
     return;
   }
   // Its end decides when the credential is due next: of one that is done its last write has told.

@@ -2,11 +2,13 @@
  * Adoption: how a key that exists already becomes a credential's current one. A prefix identifies nothing, so the key
  * is named (by id or by name) and then proved: a call with the stored value must show up under that key at the issuer.
  */
-import { describeError } from '../core/errors.ts';
+import { seconds } from '../core/duration.ts';
+import { describeError, KeyturnError } from '../core/errors.ts';
 import type { Adoption, CredentialPlan } from '../core/plan.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Actor, KeyRecord } from '../core/vocabulary.ts';
 import type { IssuedKey, Issuer } from '../ports/issuer.ts';
+import type { CredentialRecord } from '../ports/ledger.ts';
 import type { Engine, Plugins } from './engine.ts';
 import { currentOf, readPlaces } from './evidence.ts';
 
@@ -33,6 +35,21 @@ export async function bind(engine: Engine, plan: CredentialPlan, adoption: Adopt
   );
   engine.log.info({ credential: plan.credential, key: key.id }, 'key adopted as current');
   return { outcome: 'bound', key: record };
+}
+
+const BOUND_WITHIN_MS = seconds(60);
+
+/**
+ * The credential as it is once bound: one that was never scheduled yet may still have a key to adopt, which would live on while people take it
+ * for replaced. Throws BLOCKED, with `otherwise` added to what is to be done, where nobody can tell which key its stores serve.
+ */
+export async function bound(engine: Engine, record: CredentialRecord, actor: Actor, otherwise = ''): Promise<CredentialRecord> {
+  if (record.currentKeyId !== null || (await engine.ledger.keysOf(record.name)).length > 0) return record;
+  const binding = await bind(engine, record.plan, record.plan.adopt, actor, AbortSignal.timeout(BOUND_WITHIN_MS));
+  const now = (await engine.ledger.credential(record.name)) ?? record;
+  // The sweep may have bound it in the same moment.
+  if (binding.outcome === 'unbound' && now.currentKeyId === null) throw new KeyturnError('BLOCKED', binding.why, { effect: 'none', todo: `${binding.todo}${otherwise}` });
+  return now;
 }
 
 type Candidate = { readonly outcome: 'candidate'; readonly plugins: Plugins; readonly value: Secret; readonly key: IssuedKey };

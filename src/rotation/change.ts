@@ -5,6 +5,7 @@ import type { Attempt, Facts, Notes, PastAttempt } from '../core/facts.ts';
 import { hazardLeftMs } from '../core/hazard.ts';
 import { attemptName } from '../core/naming.ts';
 import { nextDue } from '../core/policy.ts';
+import { fatesOf, revocationOf } from '../core/revocation.ts';
 import type { LedgerWrite } from '../core/transitions/index.ts';
 import type { DebtCause, KeyRecord, KeyState, RotationState } from '../core/vocabulary.ts';
 import { isTerminal } from '../core/vocabulary.ts';
@@ -18,8 +19,9 @@ const WATCH_MS = hours(24);
 /** Everything that goes with entering `to`: locks, slots, key states, the next attempt. */
 export async function goChange(turn: Turn, facts: Facts, decision: Decision & { kind: 'go' }): Promise<Change> {
   const { to } = decision;
-  const notes: Notes = { ...settled(facts.notes), ...(await notesFor(turn, facts, to, decision)) };
   const own = condemned(facts, decision);
+  const notes: Notes = { ...settled(facts.notes), ...(await notesFor(turn, facts, to, decision)), ...(own.survivor === null ? {} : afterOther(facts)) };
+  const renewed = facts.rotation.path !== 'emergency' || facts.newKey?.rotationId === facts.rotation.id;
   return {
     ...said(turn, facts, decision, notes),
     to,
@@ -29,12 +31,20 @@ export async function goChange(turn: Turn, facts: Facts, decision: Decision & { 
     keyStates: [...promotedKeys(facts, to), ...returnedKeys(facts, to), ...own.keyStates],
     debts: own.debts,
     watches: to === 'aborting' ? watchAttempt(facts) : [],
-    ...(to === 'creating' ? { newKeyId: null } : {}),
+    ...nextKeys(facts, to),
+    ...(own.survivor === null ? {} : { newKeyId: own.survivor.id }),
     // A key may have been adopted while the rotation waited without one, or whoever asked for it did not know of the last rotation.
     ...(to === 'preflight' && facts.currentKeyId != null && facts.currentKeyId !== facts.oldKey?.id ? { oldKeyId: facts.currentKeyId } : {}),
     wakeInMs: isTerminal(to) ? null : 0,
-    ...(to === 'done' ? { nextDueAt: dueAfter(facts) } : {}),
+    ...(to !== 'done' ? {} : renewed ? { nextDueAt: dueAfter(facts) } : { keepsAge: true }),
   };
+}
+
+/** Which keys it has from there on. */
+function nextKeys({ rotation: { state }, newKey }: Facts, to: RotationState): Pick<Change, 'newKeyId' | 'oldKeyId'> {
+  // The key that was to be published is alive still, and its value is nowhere: it makes way like an old one.
+  if (state === 'promoting' && to === 'creating') return { newKeyId: null, oldKeyId: newKey?.id ?? null };
+  return to === 'creating' || (state === 'revoking' && to === 'reporting') ? { newKeyId: null } : {};
 }
 
 /** When the credential is due next, now that its key is new. */
@@ -50,6 +60,7 @@ function admission(turn: Turn, facts: Facts, to: RotationState): Change {
   if (to === 'preflight' && facts.rotation.state === 'requested') return { pace: facts.plan.pacing };
   const locks = (): Change => ({ lockLocations: turn.plugins.places.map((place) => place.store.location) });
   if (to === 'rolling_back' && facts.rotation.state === 'draining') return locks();
+  if (to === 'promoting' && facts.rotation.state === 'revoking') return locks();
   if (to !== 'creating') return {};
   const slots = facts.preflight?.slots ?? null;
   return {
@@ -70,8 +81,13 @@ async function notesFor(turn: Turn, facts: Facts, to: RotationState, decision: D
   const turnsBack = TURNS_BACK.includes(to) && facts.rotation.state !== 'aborting';
   if (turnsBack) return { failure: { reason: decision.reason, message: decision.message, ...askedBy(facts) }, ...stillLanding(facts) };
   // Whoever was told to read the old key again must now be told of the new one.
-  if (to === 'promoting' && facts.rotation.state === 'rolling_back') return { hooksRun: [], forwardAgain: (facts.notes.forwardAgain ?? 0) + 1 };
+  if (to === 'promoting' && ['rolling_back', 'confirmed'].includes(facts.rotation.state)) return { hooksRun: [], forwardAgain: (facts.notes.forwardAgain ?? 0) + 1 };
   return {};
+}
+
+/** What stores serve already is not written again, so what the rotation before had sent would not be refused there. */
+function afterOther({ notes: { mayWrite }, now }: Facts): Pick<Notes, 'hazardUntil'> {
+  return mayWrite === true ? { hazardUntil: new Date(now.getTime() + LONGEST_EFFECT_MS).toISOString() } : {};
 }
 
 /** A promotion that was accepted or given up on, whether its record was lost or not, may show only later. */
@@ -120,29 +136,50 @@ function returnedKeys(facts: Facts, to: RotationState): NonNullable<Change['keyS
 }
 
 interface Condemned {
+  /** What goes on being served, of an emergency's; null where none does, or of any other. */
+  readonly survivor: KeyRecord | null;
   readonly debts: readonly NewDebt[];
   readonly keyStates: NonNullable<Change['keyStates']>;
 }
 
 function condemned(facts: Facts, decision: Decision): Condemned {
+  if (decision.condemn === 'asked') return condemnedByAsking(facts);
   const cause = causeOf(facts, decision);
   // Of a key that was only found under its attempt's name nobody holds the value.
   const found = decision.condemn === 'found' ? (facts.minted?.listed ?? []).map((key) => ({ issuerKeyId: key.id, fingerprint: null })) : [];
   const keys = condemnedKeys(facts, decision).filter((key) => key.state !== 'revoked' && key.state !== 'lost');
   return {
-    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, decision.condemn === 'new' ? hazardLeftMs(facts) : 0)),
+    survivor: null,
+    debts: [...found, ...keys].map((key) => debtFor(facts, key, cause, notBeforeMs(facts, decision))),
     keyStates: keys.map((key) => ({ keyId: key.id, state: 'condemned' as const })),
   };
 }
 
+function notBeforeMs(facts: Facts, { condemn }: Decision): number {
+  if (condemn === 'new') return hazardLeftMs(facts);
+  // It did not drain: applications that read it before have the overlap from now on.
+  return condemn === 'old' && facts.rotation.path === 'emergency' ? facts.plan.policy.overlapMs : 0;
+}
+
+/** What was named dies at once. What a rotation that was pre-empted has left dies as its own debt would have let it. */
+function condemnedByAsking(facts: Facts): Condemned {
+  const { die, survivor, others } = fatesOf(facts.everyKey ?? [], revocationOf(facts.notes), facts.notes.mayServe);
+  return {
+    survivor,
+    debts: [
+      ...die.map((key): NewDebt => ({ ...debtFor(facts, key, 'emergency', 0), issuer: key.issuer })),
+      ...others.map((key): NewDebt => ({ ...debtFor(facts, key, 'aborted', 0), issuer: key.issuer, rotationId: key.rotationId, ...(key.state === 'draining' ? { cause: 'superseded', notBeforeMs: facts.plan.policy.overlapMs } : {}) })),
+    ],
+    keyStates: [...die, ...others].map((key) => ({ keyId: key.id, state: 'condemned' as const })),
+  };
+}
+
 function condemnedKeys(facts: Facts, { condemn }: Decision): readonly KeyRecord[] {
-  if (condemn === 'every') return facts.everyKey ?? [];
   const key = condemn === 'old' ? facts.oldKey : condemn === 'new' ? facts.newKey : null;
   return key === null ? [] : [key];
 }
 
 function causeOf(facts: Facts, decision: Decision): DebtCause {
-  if (decision.condemn === 'every') return 'emergency';
   if (decision.condemn === 'found') return 'orphan';
   if (decision.condemn === 'old') return facts.rotation.path === 'replace' ? 'replaced' : 'superseded';
   if (facts.rotation.state === 'rolling_back') return 'rolled_back';
@@ -181,7 +218,9 @@ interface Written {
 
 const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise<Written>>> = {
   retry_attempt: async (_turn, facts) => ({ notes: { attempt: { ...mustAttempt(facts), sentAt: null, outcome: null, refusal: null } }, change: {} }),
-  next_attempt: async (turn, facts) => ({ notes: await nextAttempt(turn, facts, true), change: { watches: watchAttempt(facts), newKeyId: null } }),
+  tell: async (_turn, { notes: { trouble, failing } }) => ({ notes: { ...(trouble === undefined ? {} : { trouble }), ...(failing === undefined ? {} : { failing }) }, change: {} }),
+  // Of a store that took no value the next attempt knows: it does not come at once.
+  next_attempt: async (turn, facts) => ({ notes: { ...(await nextAttempt(turn, facts, true)), ...untaken(facts) }, change: { watches: watchAttempt(facts), newKeyId: null } }),
   adopt_minted: async (_turn, facts) => adoptMinted(facts),
   condemn_new: async () => ({ notes: {}, change: {} }),
   note_drift: async () => ({ notes: { drifted: true }, change: {} }),
@@ -191,6 +230,10 @@ const WRITES: Readonly<Record<LedgerWrite, (turn: Turn, facts: Facts) => Promise
   drop_abort: async () => ({ notes: {}, change: { abortAnswered: true } }),
   forget_old: async (_turn, facts) => ({ notes: {}, change: { oldKeyId: null, keyStates: facts.oldKey === null ? [] : [{ keyId: facts.oldKey.id, state: 'lost' }] } }),
 };
+
+function untaken({ notes: { attempt, trouble } }: Facts): Pick<Notes, 'trouble'> {
+  return attempt?.outcome === 'unstaged' && trouble !== undefined ? { trouble } : {};
+}
 
 /** Facts are as old as the last write: what was read back since may have come to show only then. */
 async function readBackAt({ engine }: Turn): Promise<string> {
@@ -255,6 +298,6 @@ function remembered(facts: Facts): Partial<Notes> {
 }
 
 function settled(notes: Notes): Notes {
-  const { trouble: _trouble, waited: _waited, waitsFor: _waitsFor, ...kept } = notes;
+  const { trouble: _trouble, failing: _failing, waited: _waited, waitsFor: _waitsFor, ...kept } = notes;
   return kept;
 }

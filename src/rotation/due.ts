@@ -7,7 +7,7 @@ import type { Actor, KeyRecord } from '../core/vocabulary.ts';
 import type { CredentialRecord, DueCredential, DueRequest } from '../ports/ledger.ts';
 import { bind } from './bind.ts';
 import type { Engine } from './engine.ts';
-import { wakeRotations } from './request.ts';
+import { wakeRotations, wakeWaiting } from './request.ts';
 
 const BATCH = 500;
 /** Written in one transaction: few enough that an emergency of one of them hardly waits for it. */
@@ -28,11 +28,19 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<void> 
     await considerBound(engine, bound.slice(start, start + AT_ONCE), woken);
   }
   // Those without a key come last: each looks into its stores first.
-  for (const one of due.filter(({ currentKey }) => currentKey === null)) {
+  await considerKeyless(engine, due.filter(({ currentKey }) => currentKey === null), woken, signal);
+  await wakeWaiting(engine, BATCH, woken);
+}
+
+/** Those that people retired stay without a key, whenever they seem due: a request that races with that is refused, since their newest rotation moved on. */
+async function considerKeyless(engine: Engine, keyless: readonly DueCredential[], woken: Set<string>, signal: AbortSignal): Promise<void> {
+  if (keyless.length === 0) return;
+  const retired = new Set((await engine.ledger.retired(keyless.map(({ name }) => name))).map(({ credential }) => credential));
+  await together(engine, keyless.filter(({ name }) => retired.has(name)).map((due) => ({ due, dueAt: null })), (all) => engine.ledger.redate(all));
+  for (const one of keyless.filter(({ name }) => !retired.has(name))) {
     if (signal.aborted) return;
     await trying(engine, [one], () => considerUnbound(engine, one, woken, signal));
   }
-  await wakeRotations(engine, (await engine.ledger.wakeable(BATCH)).filter((id) => !woken.has(id)));
 }
 
 /** What the sweep says of a credential: the occurrence for which a rotation is due, or when to look again (null: never). */
@@ -108,7 +116,7 @@ export function dueFacts(record: CredentialRecord, current: Pick<KeyRecord, 'cre
 
 /** When the occurrence's rotation failed: the instant of its next try. Null when nothing has answered the occurrence yet. */
 function retryAfterFailure({ last, plan }: DueCredential, dueAt: Date): Date | null {
-  if (last?.finishedAt == null || last.state === 'done' || last.createdAt < dueAt) return null;
+  if (last?.finishedAt == null || (last.state === 'done' && last.renewed) || last.createdAt < dueAt) return null;
   return new Date(last.finishedAt.getTime() + plan.policy.deadlines.retryMs);
 }
 

@@ -1,37 +1,63 @@
-/** Regular upkeep: the issuer's list against the ledger, watched names, and what stores serve between rotations. */
-import { inventoryNotice, storeDrift } from '../alerts/notices.ts';
-import { days, hours } from '../core/duration.ts';
+/** Regular upkeep: the issuer's list against the ledger, watched names, and what stores serve between rotations. People hear of what it finds by rules (src/usage/rules). */
+import { storeDrift } from '../alerts/notices.ts';
+import { hours } from '../core/duration.ts';
 import { attemptNameIn } from '../core/facts.ts';
-import { takeInventory } from '../core/inventory.ts';
-import type { KeyRecord } from '../core/vocabulary.ts';
-import type { IssuedKey } from '../ports/issuer.ts';
+import { takeInventory, type CurrentKey, type InventoryFinding, type KeyRoom } from '../core/inventory.ts';
+import type { KeyRecord, KeyState } from '../core/vocabulary.ts';
+import type { IssuedKey, IssuerAccount } from '../ports/issuer.ts';
 import type { CredentialRecord, NewDebt } from '../ports/ledger.ts';
 import { declaredPages } from './declared.ts';
 import type { Engine } from './engine.ts';
 import { driftOf, repair } from './repair.ts';
 
-const REPEAT_INVENTORY_MS = days(7);
 const REPEAT_DRIFT_MS = hours(24);
 
-/** Compares one issuer's list with the ledger, settles watched names into debts, and tells people what is unusual. */
-export async function inventory(engine: Engine, issuerName: string, signal: AbortSignal): Promise<void> {
+/** What an inventory of one issuer showed. */
+export interface Taken {
+  readonly issuer: string;
+  readonly found: readonly InventoryFinding[];
+  readonly room: KeyRoom;
+  /** Living keys that are some declared credential's current one, with their last use as far as the issuer tells. */
+  readonly current: readonly CurrentKey[];
+  /** The issuer tells last use: a key without one was never used. */
+  readonly tellsLastUse: boolean;
+}
+
+/** Compares one issuer's list with the ledger, and settles watched names into debts. Null where nothing of it is declared. */
+export async function inventory(engine: Engine, issuerName: string, signal: AbortSignal): Promise<Taken | null> {
   const [first] = await engine.ledger.declaredCredentials({ issuer: issuerName }, { limit: 1 });
-  if (first === undefined) return;
+  if (first === undefined) return null;
   const { issuer } = await engine.plugins(first.plan);
   const shownUntil = new Date((await engine.ledger.now()).getTime() - issuer.capabilities.listLagMs);
   const [account, listed] = await Promise.all([issuer.inspect(signal), issuer.list(signal)]);
   const open = await engine.ledger.rotations({ open: true }, { limit: 10_000 });
   const known = await engine.ledger.keysOfIssuer(issuer.name);
-  await settleWatches(engine, issuer.name, listed, known);
+  const orphans = await settleWatches(engine, issuer.name, listed, known);
   const declaredScopes = known.length === 0 ? {} : await scopesOf(engine, issuer.name, new Set(known.map((key) => key.credential)));
   const minting = new Set(open.map((rotation) => attemptNameIn(rotation.notes)));
   const recorded = new Set(known.map((key) => key.issuerKeyId));
-  // A key between its minting and the ledger's note of it is nobody's yet; once noted, it is a key as any other.
-  const settled = listed.filter((key) => !minting.has(key.name) || recorded.has(key.id));
-  const problems = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, keyLimit: account.keyLimit, knownKeys: first.plan.knownKeys });
-  if (problems.length === 0) return;
-  engine.log.warn({ issuer: issuer.name, findings: problems.map((problem) => problem.message) }, 'inventory differs from the ledger');
-  await engine.ledger.notify(inventoryNotice({ issuer: issuer.name, problems }), await channelsOf(engine, issuer.name), REPEAT_INVENTORY_MS);
+  // A key between its minting and the ledger's note of it is nobody's yet, and an orphan is about to die; once noted, it is a key as any other.
+  const settled = listed.filter((key) => recorded.has(key.id) || !(minting.has(key.name) || orphans.has(key.id)));
+  const found = takeInventory({ issuer: issuer.name, listed: settled, known, shownUntil, declaredScopes, knownKeys: first.plan.knownKeys });
+  if (found.length > 0) engine.log.warn({ issuer: issuer.name, findings: found.map(({ message }) => message) }, 'inventory differs from the ledger');
+  return { issuer: issuer.name, found, room: roomOf(account, listed, known), current: currentKeys(listed, known, declaredScopes), tellsLastUse: issuer.capabilities.lastUse };
+}
+
+function roomOf({ keyLimit, liveKeys, raiseLimit = null }: IssuerAccount, listed: readonly IssuedKey[], known: readonly KeyRecord[]): KeyRoom {
+  const states = new Map(known.map((key) => [key.issuerKeyId, key.state]));
+  const passing = listed.filter(({ id, live }) => live && PASSING.includes(states.get(id) ?? 'current')).length;
+  return { keyLimit, liveKeys, passing, raiseLimit };
+}
+
+/** Of two keys of a rotation one dies at its end. */
+const PASSING: readonly KeyState[] = ['staged', 'draining', 'condemned'];
+
+function currentKeys(listed: readonly IssuedKey[], known: readonly KeyRecord[], declared: Readonly<Record<string, unknown>>): readonly CurrentKey[] {
+  const current = new Map(known.filter(({ state, credential }) => state === 'current' && declared[credential] !== undefined).map((key) => [key.issuerKeyId, key]));
+  return listed.flatMap(({ id, live, lastUsedAt }) => {
+    const key = live ? current.get(id) : undefined;
+    return key === undefined ? [] : [{ key, lastUsedAt }];
+  });
 }
 
 /** Scopes declared today, of an issuer's credentials that have had a key: there may be many, and most share one list. */
@@ -49,30 +75,24 @@ async function scopesOf({ ledger }: Engine, issuer: string, withKeys: ReadonlySe
   return scopes;
 }
 
-/** Wherever warnings about any credential of the issuer go. */
-async function channelsOf({ ledger }: Engine, issuer: string): Promise<readonly string[]> {
-  const channels = new Set<string>();
-  for await (const page of declaredPages(ledger, { issuer })) {
-    for (const channel of page.flatMap(({ plan }) => plan.channels.warning)) channels.add(channel);
-  }
-  return [...channels];
-}
-
 /**
  * A create that was given up can still land late: whatever appears under its name is an orphan, unless the ledger, asked in the
- * write itself, has it as a key that somebody looks after.
+ * write itself, has it as a key that somebody looks after. Answers the ids of what it found.
  */
-async function settleWatches({ ledger, log }: Engine, issuer: string, listed: readonly IssuedKey[], keys: readonly KeyRecord[]): Promise<void> {
+async function settleWatches({ ledger, log }: Engine, issuer: string, listed: readonly IssuedKey[], keys: readonly KeyRecord[]): Promise<ReadonlySet<string>> {
+  const late = new Set<string>();
   const known = new Map(keys.map((key) => [key.issuerKeyId, key]));
   const maybe = ({ id }: IssuedKey): boolean => [undefined, 'staged'].includes(known.get(id)?.state);
   for (const watch of await ledger.watches(issuer)) {
     const found = listed.filter((key) => key.live && key.name === watch.name && maybe(key));
     if (found.length === 0) continue;
+    for (const { id } of found) late.add(id);
     const debts = found.map((key): NewDebt => ({ credential: watch.credential, issuer, issuerKeyId: key.id, fingerprint: known.get(key.id)?.fingerprint ?? null, cause: 'orphan', rotationId: null, notBeforeMs: 0 }));
     const orphans = await ledger.watchFound(watch, debts);
     if (orphans.length > 0) log.warn({ credential: watch.credential, name: watch.name, keys: orphans }, 'a lost create landed late; its key will be revoked');
   }
   await ledger.dropExpiredWatches();
+  return late;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The notice of a decision that people are to hear of. */
-import { rotationAborted, rotationBlocked, rotationDone, rotationRolledBack, rotationWaiting, type KeyLabel } from '../alerts/notices.ts';
+import { revokedOnly, rotationAborted, rotationBlocked, rotationDone, rotationRolledBack, rotationWaiting, type KeyLabel } from '../alerts/notices.ts';
 import type { Decision } from '../core/decide.ts';
 import type { Facts } from '../core/facts.ts';
 import { todoOf } from '../core/todo.ts';
@@ -22,12 +22,26 @@ export function noticeOf(turn: Turn, facts: Facts, decision: Decision): Notice {
   if (to === 'blocked') return rotationBlocked({ ...told, todo: todoAt(facts, decision, to) });
   if (to === 'aborted') return rotationAborted(failed);
   if (to === 'rolled_back' || decision.reason === 'new_key_overlap') return rotationRolledBack(failed);
+  const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
+  if (to === 'done' && facts.rotation.path === 'emergency' && facts.newKey?.rotationId !== facts.rotation.id) {
+    return revokedOnly({ ...subject, oldKey: keys.oldKey, keptKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });
+  }
   if (to === 'done' && keys.newKey !== null) {
-    const tookMs = facts.now.getTime() - turn.lease.rotation.createdAt.getTime();
     return rotationDone({ ...subject, oldKey: keys.oldKey, newKey: keys.newKey, places: turn.plugins.places.map((p) => p.store.describe), tookMs });
   }
-  return rotationWaiting({ ...told, todo: todoAt(facts, decision, to), state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical' });
+  return rotationWaiting({ ...told, todo: todoAt(facts, decision, to), state: facts.rotation.state, waitingMs: facts.inStateMs, holding: decision.tell === 'critical', ...meaning(decision.reason) });
 }
+
+/** Of what an emergency tells at once; the rest holds because applications are red. */
+function meaning(reason: string): { means?: string } {
+  const means = MEANINGS[reason];
+  return means === undefined ? {} : { means };
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  store_failed: 'Applications that read that store have no working key until it takes the new one. Keyturn keeps trying it, and has published to the others meanwhile.',
+  record_failing_urgent: 'The leaked key is dead, and applications have none until the store of record takes a new one. Keyturn keeps trying.',
+};
 
 /** Ended at once, or turned back before on a person's word. */
 function askedBy({ rotation: { abortAsked }, notes: { failure } }: Facts): { askedBy?: string } {

@@ -14,7 +14,7 @@ type Seen = (facts: Facts, decision: Decision) => Readonly<Record<string, string
 const SEEN: Readonly<Record<NonNullable<Decision['condemn']> | 'none', Seen>> = {
   none: () => null,
   found: () => null,
-  every: (facts, { message }) => ({ decided: `${facts.now.toISOString()}: ${message}` }),
+  asked: (facts, { message }) => ({ decided: `${facts.now.toISOString()}: ${message}` }),
   old: (facts, { message }) => ({ decided: `${facts.now.toISOString()}: ${message}`, ...placesSeen(facts), ...usageSeen(facts) }),
   new: (facts, { message }) => ({ 'new key rejected': `${facts.now.toISOString()}: ${message}`, ...placesSeen(facts) }),
 };

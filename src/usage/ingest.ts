@@ -3,7 +3,7 @@ import { days, minutes, seconds } from '../core/duration.ts';
 import { describeError } from '../core/errors.ts';
 import type { ClueKind, UsageEvent } from '../core/usage.ts';
 import type { Log } from '../ports/log.ts';
-import type { RecordOutcome, UsageLedger, UsageRetention } from '../ports/usage-ledger.ts';
+import { MAX_CLUES, type RecordOutcome, type UsageLedger, type UsageRetention } from '../ports/usage-ledger.ts';
 import type { UsageBatch, UsageSource } from '../ports/usage-source.ts';
 import { tally } from './tally.ts';
 
@@ -89,10 +89,18 @@ function kindOf({ clueKind }: UsageEvent, ofSource: ClueKind): Looked {
   return kind === 'value' ? 'fingerprint' : kind;
 }
 
-/** Asks the ledger once for each kind of clue. */
+/** Asks the ledger for each kind of clue; what is pushed may hold more of them than it looks up at once. */
 async function resolver(usage: UsageLedger, { events, clue }: Taken): Promise<(event: UsageEvent) => string | undefined> {
   const byKind = Map.groupBy(events, (event) => kindOf(event, clue));
   const found = new Map<Looked, ReadonlyMap<string, string>>();
-  for (const [kind, of] of byKind) found.set(kind, await usage.keysByClue(kind, [...new Set(of.map((event) => event.clue))]));
+  for (const [kind, of] of byKind) found.set(kind, await keysOf(usage, kind, [...new Set(of.map((event) => event.clue))]));
   return (event) => found.get(kindOf(event, clue))?.get(event.clue);
+}
+
+async function keysOf(usage: UsageLedger, kind: Looked, clues: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (let from = 0; from < clues.length; from += MAX_CLUES) {
+    for (const [clue, keyId] of await usage.keysByClue(kind, clues.slice(from, from + MAX_CLUES))) found.set(clue, keyId);
+  }
+  return found;
 }

@@ -1,12 +1,15 @@
 /** A batch of events, counted by key and minute. Pure: what a batch costs is bounded, whatever it holds. */
 import { Distinct } from '../core/distinct.ts';
-import { MAX_ADDRESS, MAX_AGENT, MAX_AHEAD_MS, type UsageEvent } from '../core/usage.ts';
-import { STEPS, type UsageCaller, type UsageIncrement, type UsageRecord } from '../ports/usage-ledger.ts';
+import { MAX_AHEAD_MS, type UsageEvent } from '../core/usage.ts';
+import { STEPS, type KeyNeed, type UsageCaller, type UsageIncrement, type UsageRecord } from '../ports/usage-ledger.ts';
 
 /** Callers counted of one key in one batch. The ledger keeps fewer; a batch of a million addresses must not fill the memory. */
 const CALLERS_A_KEY = 500;
+/** Scopes counted of one key in one batch; no issuer has so many. What is beyond them counts as not known. */
+const NEEDS_A_KEY = 100;
+const UNKNOWN_NEED = '';
 
-export interface Tally extends Pick<UsageRecord, 'increments' | 'callers' | 'unknown' | 'malformed' | 'malformedExample'> {
+export interface Tally extends Pick<UsageRecord, 'increments' | 'callers' | 'needs' | 'unknown' | 'malformed' | 'malformedExample'> {
   /** One whose key is not known. */
   readonly unknownExample: UsageEvent | null;
 }
@@ -37,10 +40,19 @@ interface Caller extends Counting {
   lastSeen: Date;
 }
 
+type Need = { -readonly [Field in keyof Omit<KeyNeed, 'source'>]: KeyNeed[Field] };
+
+interface KeyCallers {
+  readonly all: Caller[];
+  /** By address and agent. */
+  readonly by: Map<string, Map<string, Caller>>;
+}
+
 /** Counts events by the key that `keyOf` finds (Keyturn's id of it). The others are counted as unknown, or as too old or too early. */
 export function tally(events: readonly UsageEvent[], keyOf: (event: UsageEvent) => string | undefined, { now, oldestMs }: TallyLimits): Tally {
   const buckets = new Map<string, Bucket>();
-  const callers = new Map<string, Map<string, Caller>>();
+  const callers = new Map<string, KeyCallers>();
+  const needs = new Map<string, Map<string, Need>>();
   let unknown = 0;
   let unknownExample: UsageEvent | null = null;
   let malformed = 0;
@@ -58,11 +70,14 @@ export function tally(events: readonly UsageEvent[], keyOf: (event: UsageEvent) 
       count(bucketOf(buckets, keyId, event), event);
       const caller = callerOf(callers, keyId, event);
       if (caller !== null) count(caller, event);
+      // Who is refused for the key asks nothing of its scopes.
+      if (event.need !== undefined && event.outcome !== 'denied') countNeed(needs, keyId, event, event.need ?? UNKNOWN_NEED);
     }
   }
   return {
     increments: [...buckets.values()].map(({ addresses, ...bucket }): UsageIncrement => ({ ...bucket, addresses: addresses.toHex() })),
-    callers: [...callers.values()].flatMap((of) => [...of.values()]) satisfies readonly Omit<UsageCaller, 'source'>[],
+    callers: [...callers.values()].flatMap(({ all }) => all) satisfies readonly Omit<UsageCaller, 'source'>[],
+    needs: [...needs.values()].flatMap((of) => [...of.values()]),
     unknown, unknownExample, malformed, malformedExample,
   };
 }
@@ -87,21 +102,38 @@ function bucketOf(buckets: Map<string, Bucket>, keyId: string, { at, address }: 
 }
 
 /** Null for one more than can be counted. Where neither address nor agent is known there is nobody to name. */
-function callerOf(callers: Map<string, Map<string, Caller>>, keyId: string, event: UsageEvent): Caller | null {
-  const address = (event.address ?? '').slice(0, MAX_ADDRESS);
-  const agent = (event.agent ?? '').slice(0, MAX_AGENT);
+function callerOf(callers: Map<string, KeyCallers>, keyId: string, event: UsageEvent): Caller | null {
+  const [address, agent] = [event.address ?? '', event.agent ?? ''];
   if (address === '' && agent === '') return null;
   let of = callers.get(keyId);
-  if (of === undefined) callers.set(keyId, (of = new Map()));
-  const name = `${address}\n${agent}`;
-  let caller = of.get(name);
-  if (caller === undefined) {
-    if (of.size >= CALLERS_A_KEY) return null;
-    caller = { keyId, address, agent, requests: 0, failed: 0, denied: 0, firstSeen: event.at, lastSeen: event.at };
-    of.set(name, caller);
-  }
-  if (event.at < caller.firstSeen) caller.firstSeen = event.at;
-  if (event.at > caller.lastSeen) caller.lastSeen = event.at;
+  if (of === undefined) callers.set(keyId, (of = { all: [], by: new Map() }));
+  const caller = of.by.get(address)?.get(agent) ?? newCaller(of, { keyId, address, agent, requests: 0, failed: 0, denied: 0, firstSeen: event.at, lastSeen: event.at });
+  if (caller === null) return null;
+  seen(caller, event);
+  return caller;
+}
+
+function seen(what: { firstSeen: Date; lastSeen: Date }, { at }: UsageEvent): void {
+  if (at < what.firstSeen) what.firstSeen = at;
+  if (at > what.lastSeen) what.lastSeen = at;
+}
+
+function countNeed(needs: Map<string, Map<string, Need>>, keyId: string, event: UsageEvent, asked: string): void {
+  let of = needs.get(keyId);
+  if (of === undefined) needs.set(keyId, (of = new Map()));
+  const name = of.has(asked) || of.size < NEEDS_A_KEY ? asked : UNKNOWN_NEED;
+  let need = of.get(name);
+  if (need === undefined) of.set(name, (need = { keyId, need: name, requests: 0, refused: 0, firstSeen: event.at, lastSeen: event.at }));
+  need.requests += event.requests;
+  if (event.refused === true) need.refused += event.requests;
+  seen(need, event);
+}
+
+function newCaller({ all, by }: KeyCallers, caller: Caller): Caller | null {
+  if (all.length >= CALLERS_A_KEY) return null;
+  all.push(caller);
+  const agents = by.get(caller.address) ?? new Map<string, Caller>();
+  by.set(caller.address, agents.set(caller.agent, caller));
   return caller;
 }
 

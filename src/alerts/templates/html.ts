@@ -1,61 +1,15 @@
-/**
- * A notice as an HTML mail: tables and inline styles, because that is what mail readers agree on; one small style
- * block adds dark mode where it is known. Reads from 320 px up. Nothing is loaded from anywhere.
- */
+/** A notice as an HTML mail. */
 import type { Notice } from '../../core/vocabulary.ts';
-import { cleaned, clip, footOf, instant, isIdentifier, lookOf, segments } from './parts.ts';
+import { box, escapeHtml, factsTable, footHtml, headRow, MONO, pageHtml, paragraph } from './page.ts';
+import { askOf, bounded, cleaned, footOf, instant, lookOf } from './parts.ts';
 import type { RenderOptions } from './parts.ts';
 
-const SANS = "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
-const MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace";
-const MAX_TEXT = 20_000;
-const BREAK = 'overflow-wrap:anywhere;word-break:break-word;';
-
-const DARK = `
-:root{color-scheme:light dark;supported-color-schemes:light dark}
-@media (prefers-color-scheme:dark){
-.kt-page{background:#14171a!important}.kt-card{background:#1e2327!important;border-color:#343b41!important}
-.kt-text{color:#e6e9ec!important}.kt-soft{color:#a9b2ba!important}
-.kt-code{background:#2c3339!important;color:#e6e9ec!important}.kt-line{border-color:#343b41!important}
-.kt-todo{background:#262c31!important}
-}
-@media (max-width:480px){.kt-pad{padding-left:18px!important;padding-right:18px!important}.kt-outer{padding:0!important}
-.kt-card{border-left:0!important;border-right:0!important;border-radius:0!important}}`;
+const WIDTH = 600;
 
 export function renderHtml(dirty: Notice, options: RenderOptions = {}): string {
-  const notice = cleaned(dirty);
-  const body = [headRow(notice, options.status), textRow(notice), todoRow(notice.todo), factsRow(notice.facts), footRow(notice, options.at)].join('\n');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="supported-color-schemes" content="light dark">
-<title>${escapeHtml(notice.title)}</title>
-<style>${DARK}</style>
-</head>
-<body class="kt-page" style="margin:0;padding:0;background:#f3f5f7;">
-<div style="display:none;max-height:0;overflow:hidden;">${escapeHtml(clip(notice.happened, 140))}</div>
-<table role="presentation" class="kt-page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f3f5f7;">
-<tr><td class="kt-outer" align="center" style="padding:24px 12px;">
-<table role="presentation" class="kt-card" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:600px;background:#ffffff;border:1px solid #dfe4e8;border-radius:8px;overflow:hidden;font-family:${SANS};">
-${body}
-</table>
-</td></tr>
-</table>
-</body>
-</html>
-`;
-}
-
-function headRow(notice: Notice, status: RenderOptions['status']): string {
-  const look = lookOf(notice, status);
-  return `<tr><td style="height:5px;line-height:5px;font-size:0;background:${look.colour};">&nbsp;</td></tr>
-<tr><td class="kt-pad" align="left" style="padding:24px 32px 0;">
-<span style="display:inline-block;padding:3px 10px;border-radius:11px;background:${look.colour};color:#ffffff;font-size:12px;line-height:16px;font-weight:600;">${escapeHtml(look.word)}</span>
-<h1 class="kt-text" style="margin:12px 0 0;font-size:21px;line-height:28px;font-weight:650;color:#1b2126;${BREAK}">${escapeHtml(notice.title)}</h1>
-</td></tr>`;
+  const notice = bounded(cleaned(dirty));
+  const rows = [headRow(lookOf(notice, options.status), notice.title), textRow(notice), askRow(notice), todoRow(notice.todo), factsRow(notice.facts), footRow(notice, options.at)];
+  return pageHtml({ title: notice.title, preview: notice.happened, width: WIDTH, rows });
 }
 
 function textRow(notice: Notice): string {
@@ -65,61 +19,29 @@ ${paragraph(notice.means, 'kt-soft', '#56616b')}
 </td></tr>`;
 }
 
-function paragraph(text: string, tone: 'kt-text' | 'kt-soft', colour: string): string {
-  if (text === '') return '';
-  return `<p class="${tone}" style="margin:0 0 10px;font-size:15px;line-height:23px;color:${colour};${BREAK}">${rich(text)}</p>`;
+function askRow(notice: Notice): string {
+  const ask = askOf(notice);
+  return ask === null ? '' : `<tr><td class="kt-pad" align="left" style="padding:4px 32px 8px;">
+<a href="${escapeHtml(ask.url)}" rel="noreferrer" style="display:inline-block;padding:11px 20px;border-radius:6px;background:#b3261e;color:#ffffff;font-size:15px;line-height:20px;font-weight:600;text-decoration:none;">${escapeHtml(ask.label)}</a>
+<p class="kt-soft" style="margin:8px 0 0;font-size:13px;line-height:19px;color:#56616b;">${escapeHtml(ask.note)}</p>
+</td></tr>`;
 }
 
 function todoRow(todo: readonly string[]): string {
-  if (todo.length === 0) return '';
-  const cell = 'font-size:15px;line-height:23px;color:#1b2126;vertical-align:top;';
-  const rows = todo.map(
-    (step, index) =>
-      `<tr><td class="kt-text" width="22" style="${cell}padding:4px 6px 4px 0;font-weight:600;">${index + 1}.</td><td class="kt-text" style="${cell}padding:4px 0;${BREAK}">${rich(step)}</td></tr>`,
-  );
-  return `<tr><td class="kt-pad" align="left" style="padding:8px 32px 10px;">
-<table role="presentation" class="kt-todo" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f3f5f7;border-radius:6px;">
-<tr><td style="padding:12px 16px;">
-<p class="kt-text" style="margin:0 0 4px;font-size:13px;line-height:18px;font-weight:650;color:#1b2126;">What to do</p>
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0">${rows.join('')}</table>
-</td></tr>
-</table>
+  return todo.length === 0 ? '' : `<tr><td class="kt-pad" align="left" style="padding:8px 32px 10px;">
+${box('What to do', todo)}
 </td></tr>`;
 }
 
 function factsRow(facts: Readonly<Record<string, string>>): string {
-  const entries = Object.entries(facts);
-  if (entries.length === 0) return '';
-  const cell = 'padding:7px 0;font-size:14px;line-height:20px;vertical-align:top;border-top:1px solid #e7ebee;';
-  const rows = entries.map(
-    ([label, value]) =>
-      `<tr><td class="kt-soft kt-line" width="34%" style="${cell}padding-right:12px;color:#56616b;${BREAK}">${escapeHtml(clip(label, 200))}</td><td class="kt-text kt-line" style="${cell}color:#1b2126;${BREAK}">${isIdentifier(value) ? code(value) : rich(value)}</td></tr>`,
-  );
-  return `<tr><td class="kt-pad" align="left" style="padding:8px 32px 4px;">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0">${rows.join('\n')}</table>
+  const table = factsTable(Object.entries(facts));
+  return table === '' ? '' : `<tr><td class="kt-pad" align="left" style="padding:8px 32px 4px;">
+${table}
 </td></tr>`;
 }
 
 function footRow(notice: Notice, at: Date | undefined): string {
   const parts = footOf(notice).map(([label, value]) => `${label} <span style="font-family:${MONO};">${escapeHtml(value)}</span>`);
   const when = at === undefined ? [] : [`<span style="white-space:nowrap;">${instant(at)}</span>`];
-  return `<tr><td class="kt-pad" align="left" style="padding:10px 32px 24px;">
-<p class="kt-soft kt-line" style="margin:0;padding-top:12px;border-top:1px solid #e7ebee;font-size:12px;line-height:18px;color:#56616b;${BREAK}">${['Sent by Keyturn', ...parts, ...when].join(' &middot; ')}</p>
-</td></tr>`;
-}
-
-function rich(text: string): string {
-  return segments(clip(text, MAX_TEXT))
-    .map((part) => (part.code ? code(part.text) : escapeHtml(part.text).replaceAll('\n', '<br>')))
-    .join('');
-}
-
-function code(text: string): string {
-  return `<code class="kt-code" style="padding:1px 5px;border-radius:4px;background:#e9edf0;color:#1b2126;font-family:${MONO};font-size:0.9em;-webkit-box-decoration-break:clone;box-decoration-break:clone;${BREAK}">${escapeHtml(clip(text, MAX_TEXT))}</code>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (mark) => ENTITIES[mark] ?? mark);
+  return footHtml(['Sent by Keyturn', ...parts, ...when].join(' &middot; '));
 }

@@ -5,4 +5,4 @@ export { renderSlack } from './slack.ts';
 export type { SlackBlock, SlackMessage } from './slack.ts';
 export { escapeSlack } from './slack-text.ts';
 export { renderText } from './text.ts';
-export { cleaned, lookOf } from './parts.ts';
+export { bounded, cleaned, lookOf } from './parts.ts';

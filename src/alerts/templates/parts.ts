@@ -41,6 +41,28 @@ export function clip(text: string, max: number): string {
   return `${head}${cutNote(text.length - head.length)}`.slice(0, max);
 }
 
+const LONGEST = { title: 1_024, text: 8_000, line: 2_000 };
+const MOST = { todo: 50, facts: 100 };
+
+/** A notice that no receiver has to refuse for its size: what had to give way is said. */
+export function bounded(notice: Notice): Notice {
+  const { todo } = notice;
+  const facts = Object.entries(notice.facts);
+  return {
+    ...notice,
+    title: clip(notice.title, LONGEST.title),
+    happened: clip(notice.happened, LONGEST.text),
+    means: clip(notice.means, LONGEST.text),
+    todo: [...todo.slice(0, MOST.todo).map((step) => clip(step, LONGEST.line)), ...(todo.length > MOST.todo ? [leftOut(todo.length - MOST.todo, 'steps')] : [])],
+    facts: {
+      ...Object.fromEntries(facts.slice(0, MOST.facts).map(([label, value]) => [clip(label, LONGEST.line), clip(value, LONGEST.line)])),
+      ...(facts.length > MOST.facts ? { More: leftOut(facts.length - MOST.facts, 'facts') } : {}),
+    },
+  };
+}
+
+const leftOut = (count: number, what: string): string => `${count} ${what} left out here`;
+
 function cutNote(cut: number): string {
   return `… (${cut} characters cut)`;
 }
@@ -110,6 +132,12 @@ export function footOf(notice: Notice): readonly (readonly [string, string])[] {
     ['rotation', notice.rotationId],
   ];
   return parts.filter((part): part is readonly [string, string] => part[1] !== null);
+}
+
+/** What a message says of the decision that it asks for; null where it asks for none, or can not. */
+export function askOf({ ask }: Notice): { readonly url: string; readonly label: string; readonly note: string } | null {
+  if (ask?.url === undefined) return null;
+  return { url: ask.url, label: 'See what would happen, and decide', note: `Opening it changes nothing. It works once, until ${instant(new Date(ask.expiresAt))}; whoever has it can decide, so do not pass it on.` };
 }
 
 /** `2026-03-04 05:06 UTC`. */

@@ -4,9 +4,9 @@
  * beyond some 13,000 characters of blocks Slack fails, so texts are shortened until all of them together are below 12,000.
  */
 import type { Notice } from '../../core/vocabulary.ts';
-import { cleaned, footOf, instant, isIdentifier, lookOf } from './parts.ts';
+import { askOf, cleaned, footOf, instant, isIdentifier, lookOf } from './parts.ts';
 import type { RenderOptions } from './parts.ts';
-import { codeMarks, fit, noMarks } from './slack-text.ts';
+import { codeMarks, escapeSlack, fit, noMarks } from './slack-text.ts';
 
 interface PlainText {
   readonly type: 'plain_text';
@@ -96,6 +96,7 @@ function wholeBlocks({ notice, options, call, title, room }: Laying): SlackBlock
   return [
     { type: 'header', text: { type: 'plain_text', text: fit(title, MAX_HEADER), emoji: true } },
     section(`${call}${fit(notice.happened, room.section / 2, codeMarks)}\n\n${fit(notice.means, room.section / 3, codeMarks)}`),
+    ...askBlocks(notice),
     ...todoBlocks(notice.todo, room),
     ...factBlocks(notice.facts, room),
     { type: 'divider' },
@@ -107,9 +108,16 @@ function wholeBlocks({ notice, options, call, title, room }: Laying): SlackBlock
 function replyBlocks({ notice, options, call, title, room }: Laying): SlackBlock[] {
   return [
     section(`${call}*${fit(title, MAX_HEADER, codeMarks)}*\n${fit(notice.happened, room.section / 2, codeMarks)}`),
+    ...askBlocks(notice),
     ...(options.status === undefined || options.status === 'firing' ? todoBlocks(notice.todo, room) : []),
     { type: 'context', elements: [mrkdwn([lookOf(notice, options.status).word, ...whenParts(options)].join('  ·  '))] },
   ];
+}
+
+/** A link in the text, not a button: a button would have Slack ask the app, which answers nobody. */
+function askBlocks(notice: Notice): SlackBlock[] {
+  const ask = askOf(notice);
+  return ask === null ? [] : [section(`:point_right: *<${escapeSlack(ask.url)}|${ask.label}>*\n${ask.note}`)];
 }
 
 function todoBlocks(todo: readonly string[], room: Room): SlackBlock[] {

@@ -1,18 +1,24 @@
 import type { Notice } from '../../core/vocabulary.ts';
-import { cleaned, footOf, instant } from './parts.ts';
+import { askOf, bounded, cleaned, footOf, instant } from './parts.ts';
 import type { RenderOptions } from './parts.ts';
 
 /** A notice as plain text, for mail readers without HTML and for terminals. Lines are not wrapped. */
 export function renderText(dirty: Notice, options: RenderOptions = {}): string {
-  const notice = cleaned(dirty);
+  const notice = bounded(cleaned(dirty));
   const sections = [
     notice.title,
     [notice.happened, notice.means].filter((text) => text !== '').join('\n\n'),
+    askLines(notice),
     todoLines(notice.todo),
     factLines(notice.facts),
     footLine(notice, options.at),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function askLines(notice: Notice): string {
+  const ask = askOf(notice);
+  return ask === null ? '' : `${ask.label}:\n\n${ask.url}\n\n${ask.note}`;
 }
 
 function todoLines(todo: readonly string[]): string {

@@ -1,6 +1,6 @@
 /** A notice as a mail: headers that thread, that keep auto-responders quiet, and that nothing can be injected into. */
 import type { SendMailOptions } from 'nodemailer';
-import { cleaned, lookOf, orPlainly, renderHtml, renderText } from '../../alerts/templates/index.ts';
+import { bounded, cleaned, lookOf, orPlainly, renderHtml, renderText } from '../../alerts/templates/index.ts';
 import type { Notice } from '../../core/vocabulary.ts';
 import type { Outgoing } from '../../ports/channel.ts';
 import { rootOf } from './receipt.ts';
@@ -43,7 +43,7 @@ function bodyOf({ notice, incident, createdAt: at }: Outgoing, prefix: string): 
   return orPlainly<Pick<SendMailOptions, 'subject' | 'text' | 'html'>>(
     notice,
     () => {
-      const shown = cleaned(notice);
+      const shown = bounded(cleaned(notice));
       return { subject: subject(shown.title), text: renderText(titled(shown, options.status), options), html: renderHtml(shown, options) };
     },
     ({ title, text }) => ({ subject: subject(title), text }),

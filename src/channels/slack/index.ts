@@ -13,9 +13,9 @@ import type { FetchFunction, WebClient } from '@slack/web-api';
 import { escapeSlack, orPlainly, renderSlack, type SlackMessage } from '../../alerts/templates/index.ts';
 import type { Secret } from '../../core/secret.ts';
 import { endpoint } from '../../net/endpoint.ts';
-import type { Channel, Outgoing } from '../../ports/channel.ts';
+import type { Channel, Outgoing, TakePlaces } from '../../ports/channel.ts';
 import { slackCode, slackError } from './errors.ts';
-import { limitsOf, POST_EVERY_MS, updatePlace } from './limits.ts';
+import { limitsOf, methodLimit, POST_EVERY_MS, type PacedMethod } from './limits.ts';
 import { mentionOf } from './mention.ts';
 import { MAY_NOT_LOOK, probe } from './probe.ts';
 import { placeOf, receiptOf, type SlackPlace } from './receipt.ts';
@@ -34,6 +34,8 @@ export interface SlackChannelOptions {
   readonly paceMs?: number;
   /** Whom critical notices call: `@here`, `@channel`, a user or group id, or Slack's own form `<!subteam^S…>`. */
   readonly mention?: string;
+  /** Paces what a message needs besides its post; without it nothing is. */
+  readonly place?: TakePlaces;
 }
 
 /** The message can not be edited (any more): its news must stand in a message of their own. */
@@ -47,6 +49,7 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
   const api = endpoint(options.slackApiUrl ?? 'https://slack.com/api/', `channel ${options.name}`).href.replace(/\/*$/, '/');
   const mention = mentionOf(options.mention);
   const paceMs = options.paceMs ?? POST_EVERY_MS;
+  const limits = limitsOf(api, options.channel, paceMs);
   let reconcile = true;
   let knownId: string | null = null;
 
@@ -59,13 +62,24 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
     }
   }
 
+  async function placeFor(method: PacedMethod, signal: AbortSignal): Promise<void> {
+    await options.place?.([methodLimit(api, method, paceMs)], signal);
+  }
+
+  /** The place that was taken before the send has gone by when so much came between: another post may be about to go. */
+  async function placeStill(began: number, signal: AbortSignal): Promise<void> {
+    if (performance.now() - began > paceMs / 4) await options.place?.(limits, signal);
+  }
+
   /** The message of an earlier attempt; null when it isn't there or when we may not look. */
-  async function earlier(client: WebClient, message: Outgoing, root: SlackPlace | null): Promise<SlackPlace | null> {
+  async function earlier(client: WebClient, message: Outgoing, root: SlackPlace | null, signal: AbortSignal): Promise<SlackPlace | null> {
     const { deliveryId, createdAt } = message;
     try {
+      if (root !== null) await placeFor('conversations.replies', signal);
       const reply = root === null ? null : await inThread(client, root, message);
       if (root !== null && reply !== null) return { ...root, ts: reply };
       knownId ??= await channelId(client, options.channel);
+      if (knownId !== null) await placeFor('conversations.history', signal);
       const ts = knownId === null ? null : await findDelivery(client, knownId, deliveryId, createdAt);
       return knownId === null || ts === null ? null : { channel: knownId, ts };
     } catch (error) {
@@ -92,7 +106,7 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
 
   /** Shows how things stand now. False when the message can't be edited. */
   async function update(client: WebClient, message: Outgoing, root: SlackPlace, signal: AbortSignal): Promise<boolean> {
-    await updatePlace(api, paceMs, signal);
+    await placeFor('chat.update', signal);
     // Without the delivery's id, which would have a later attempt take this message for its reply.
     const metadata = { event_type: EVENT_TYPE, event_payload: { kind: message.notice.kind, incident: message.incident?.id ?? '' } };
     try {
@@ -105,10 +119,11 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
   }
 
   /** In the thread, whole where the message above could not be brought up to date; alone when there is no thread any more. */
-  async function news(client: WebClient, message: Outgoing, root: SlackPlace, signal: AbortSignal): Promise<SlackPlace> {
+  async function news(client: WebClient, message: Outgoing, root: SlackPlace, began: number, signal: AbortSignal): Promise<SlackPlace> {
     const edited = await update(client, message, root, signal);
-    const found = message.attempt > 1 ? await earlier(client, message, root) : null;
+    const found = message.attempt > 1 ? await earlier(client, message, root, signal) : null;
     if (found !== null) return found;
+    await placeStill(began, signal);
     try {
       return await post(client, message, edited ? 'reply' : 'whole', root);
     } catch (error) {
@@ -120,17 +135,21 @@ export function createSlackChannel(options: SlackChannelOptions): Channel {
   return {
     name: options.name,
     type: 'slack',
-    limits: limitsOf(api, options.channel, paceMs),
+    limits,
     get capabilities() {
       return { reconcile };
     },
-    send: (message, signal) =>
-      attempt(signal, async (client, bounded) => {
+    send(message, signal) {
+      const began = performance.now();
+      return attempt(signal, async (client, bounded) => {
         const root = placeOf(message.incident?.rootReceipt ?? null);
-        if (root !== null) return receiptOf(await news(client, message, root, bounded));
-        const found = message.attempt > 1 ? await earlier(client, message, null) : null;
-        return receiptOf(found ?? (await post(client, message, 'whole', null)));
-      }),
+        if (root !== null) return receiptOf(await news(client, message, root, began, bounded));
+        const found = message.attempt > 1 ? await earlier(client, message, null, bounded) : null;
+        if (found !== null) return receiptOf(found);
+        await placeStill(began, bounded);
+        return receiptOf(await post(client, message, 'whole', null));
+      });
+    },
     probe: (signal) => attempt(signal, (client) => probe(client, options.channel)),
   };
 }

@@ -1,5 +1,5 @@
-/** A message in the words of whoever is asked to take it. Pure but for the memory that Alertmanager's form needs. */
-import { cleaned, lookOf } from '../../alerts/templates/index.ts';
+/** A message in the words of whoever is asked to take it. Pure. */
+import { bounded, cleaned, lookOf } from '../../alerts/templates/index.ts';
 import type { Notice } from '../../core/vocabulary.ts';
 import type { Outgoing } from '../../ports/channel.ts';
 
@@ -33,19 +33,10 @@ export function safely(notice: Notice): Notice {
   }
 }
 
-const LONGEST = { title: 1_024, text: 8_000, line: 2_000 };
-const MOST = { todo: 50, facts: 100 };
-
-/** Receivers refuse bodies without bounds. */
-function bounded(notice: Notice): Notice {
-  return {
-    ...notice,
-    title: clipped(notice.title, LONGEST.title),
-    happened: clipped(notice.happened, LONGEST.text),
-    means: clipped(notice.means, LONGEST.text),
-    todo: notice.todo.slice(0, MOST.todo).map((line) => clipped(line, LONGEST.line)),
-    facts: Object.fromEntries(Object.entries(notice.facts).slice(0, MOST.facts).map(([label, value]) => [label, clipped(value, LONGEST.line)])),
-  };
+/** What is said of a response belongs to the critical alert that it answers: machines must take it neither for another alert nor for a milder one. */
+function ofItsAlert({ notice, incident }: Outgoing): Notice {
+  const shown = safely(notice);
+  return incident !== null && shown.kind === 'response' ? { ...shown, kind: 'alert', severity: 'critical' } : shown;
 }
 
 const MAX_SUMMARY = 1_024;
@@ -75,7 +66,7 @@ export function isChange({ notice, incident }: Outgoing): boolean {
 
 /** https://developer.pagerduty.com/docs/events-api-v2: an alert, or a change event. */
 export function pagerDutyBody(message: Outgoing, routingKey: string, source: string): Readonly<Record<string, unknown>> {
-  const notice = safely(message.notice);
+  const notice = ofItsAlert(message);
   const summary = clipped(notice.title || notice.kind, MAX_SUMMARY);
   const timestamp = message.createdAt.toISOString();
   if (isChange(message)) return { routing_key: routingKey, payload: { summary, timestamp, source, custom_details: details(notice) } };
@@ -112,16 +103,19 @@ const STANDALONE_FOR_MS = 3_600_000;
 
 /**
  * https://prometheus.io/docs/alerting/latest/alerts_api/: labels are what an alert is, so one whose severity changed is
- * another one, and the one it was before has to end. `before`: the severities under which it may still be held for firing.
+ * another one, and those that it was before have to end.
  */
-export function alertmanagerBody(message: Outgoing, now: Date, before: readonly Notice['severity'][]): readonly Readonly<Record<string, unknown>>[] {
+export function alertmanagerBody(message: Outgoing, now: Date): readonly Readonly<Record<string, unknown>>[] {
   const { incident, createdAt } = message;
-  const notice = safely(message.notice);
+  const notice = ofItsAlert(message);
   const over = incident !== null && (incident.status === 'resolved' || incident.status === 'expired');
   const lasts = incident === null ? STANDALONE_FOR_MS : FIRING_FOR_MS;
   const alert = (severity: string, endsAt: Date) => ({ labels: labelsOf(notice, severity, incident?.id ?? null), annotations: annotationsOf(notice, incident?.status), startsAt: createdAt.toISOString(), endsAt: endsAt.toISOString() });
-  const past = before.filter((severity) => severity !== notice.severity).map((severity) => alert(severity, now));
-  return [alert(notice.severity, over ? now : new Date(now.getTime() + lasts)), ...past].map(startsBeforeItEnds);
+  const before = incident?.toldAs ?? [];
+  const past = before.filter((severity) => over || severity !== notice.severity).map((severity) => alert(severity, now));
+  // An end is for information, however bad it was: under that severity nothing fires.
+  const present = over && past.length > 0 ? [] : [alert(notice.severity, over ? now : new Date(now.getTime() + lasts))];
+  return [...present, ...past].map(startsBeforeItEnds);
 }
 
 function startsBeforeItEnds<T extends { readonly startsAt: string; readonly endsAt: string }>(alert: T): T {

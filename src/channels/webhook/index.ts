@@ -10,7 +10,6 @@ import { retryAfterMs } from '../../net/retry-after.ts';
 import { signature } from '../../net/signature.ts';
 import type { Channel, Outgoing } from '../../ports/channel.ts';
 import { alertmanagerBody, isChange, keyturnBody, pagerDutyBody, type WebhookFormat } from './formats.ts';
-import { createSeverities, receiptOf } from './severities.ts';
 
 type Read<T> = () => Promise<T> | T;
 
@@ -41,7 +40,6 @@ export function createWebhookChannel(options: WebhookChannelOptions): Channel {
   const { name } = options;
   const format = options.format ?? 'keyturn';
   const url = endpoint(options.url ?? (format === 'pagerduty' ? PAGERDUTY : ''), `channel ${name}`);
-  const severities = createSeverities();
 
   async function bodyOf(message: Outgoing): Promise<string> {
     switch (format) {
@@ -50,7 +48,7 @@ export function createWebhookChannel(options: WebhookChannelOptions): Channel {
       case 'pagerduty':
         return JSON.stringify(pagerDutyBody(message, (await options.routingKey?.())?.reveal() ?? '', 'keyturn'));
       case 'alertmanager':
-        return JSON.stringify(alertmanagerBody(message, new Date(), severities.before(message)));
+        return JSON.stringify(alertmanagerBody(message, new Date()));
     }
   }
 
@@ -62,8 +60,7 @@ export function createWebhookChannel(options: WebhookChannelOptions): Channel {
     const response = await answered(target, { method: 'POST', headers, body, redirect: 'manual', signal: bounded });
     const text = await response.text().catch(() => '');
     if (response.status < 200 || response.status > 299) throw refusal(response, target);
-    severities.remember(message);
-    return receiptOf(message, response.headers.get('x-request-id') ?? idIn(text));
+    return response.headers.get('x-request-id') ?? idIn(text) ?? message.deliveryId;
   }
 
   return {

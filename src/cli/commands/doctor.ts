@@ -8,7 +8,7 @@ export const doctor: CommandSpec = {
   name: 'doctor',
   group: 'Look',
   summary: 'Is everything reachable and permitted, and is anything out of order?',
-  details: 'Looks at every issuer, store, check and channel; and for keys of ours that nobody looks after, overdue revocations, keys that are gone at the issuer, stores that serve the wrong key, rotations that wait for a person, and watches about to end. Changes nothing. Asks the running worker; without one it looks by itself. With --settle it shows what it would do about each and why that is safe, asks, and has the worker do it; each is looked at again first, and nothing that Keyturn did not make is touched.',
+  details: 'Looks at every issuer, store, check, usage source and channel; and for keys of ours that nobody looks after, overdue revocations, keys that are gone at the issuer, stores that serve the wrong key, rotations that wait for a person, and watches about to end. Changes nothing. Asks the running worker; without one it looks by itself. With --settle it shows what it would do about each and why that is safe, asks, and has the worker do it; each is looked at again first, and nothing that Keyturn did not make is touched.',
   options: [
     ['--settle', 'put in order what can be, after asking'],
     ['--yes', 'with --settle: do not ask'],

@@ -7,15 +7,26 @@ import { alertsRoute } from './alerts-route.ts';
 import { alertsShow } from './alerts-show.ts';
 import { audit } from './audit.ts';
 import { auditVerify } from './audit-verify.ts';
+import { breakGlassImport } from './break-glass-import.ts';
 import { deliveriesRetry } from './deliveries-retry.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
+import { drill } from './drill.ts';
+import { drills } from './drills.ts';
+import { drillsShow } from './drills-show.ts';
+import { incidents } from './incidents.ts';
+import { incidentsShow } from './incidents-show.ts';
 import { init } from './init.ts';
 import { keys } from './keys.ts';
+import { leaks } from './leaks.ts';
+import { leaksIntake } from './leaks-intake.ts';
 import { pause } from './pause.ts';
 import { plan } from './plan.ts';
 import { publish } from './publish.ts';
 import { reload } from './reload.ts';
+import { responses } from './responses.ts';
+import { responsesApprove } from './responses-approve.ts';
+import { responsesDecline } from './responses-decline.ts';
 import { resume } from './resume.ts';
 import { revoke } from './revoke.ts';
 import { rotate } from './rotate.ts';
@@ -36,7 +47,7 @@ import { validate } from './validate.ts';
 /** A command of two words stands after the one it belongs to. */
 export const COMMANDS: readonly CommandSpec[] = [
   init, validate, up,
-  status, plan, keys, usage, rotations, rotationsShow, alerts, alertsShow, alertsRoute, silences, audit, auditVerify, doctor,
-  rotate, revoke, adopt, publish, pause, resume, rotationsResume, rotationsAbort, alertsAck, silence, silencesEnd, deliveriesRetry, reload,
+  status, plan, keys, usage, rotations, rotationsShow, alerts, alertsShow, alertsRoute, silences, incidents, incidentsShow, responses, drills, drillsShow, leaks, audit, auditVerify, doctor,
+  rotate, revoke, drill, adopt, publish, pause, resume, rotationsResume, rotationsAbort, alertsAck, silence, silencesEnd, responsesApprove, responsesDecline, leaksIntake, deliveriesRetry, breakGlassImport, reload,
   scan, sandbox, demo,
 ];

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command.ts';
-import { KeyturnError } from '../../core/errors.ts';
+import { requiredReason } from '../reason.ts';
 
 export const pause: CommandSpec = {
   name: 'pause',
@@ -15,8 +15,7 @@ export const pause: CommandSpec = {
   async run(cli, given) {
     const { scopeOf, scopeText } = await import('../scope.ts');
     const scope = scopeOf(given);
-    const reason = (given.text('reason') ?? '').trim();
-    if (reason === '') throw new KeyturnError('USAGE', 'A pause wants a --reason: whoever finds it must know why.', { todo: 'For example --reason "release freeze until Monday".' });
+    const reason = requiredReason(given, 'A pause', 'release freeze until Monday');
     const client = await cli.worker();
     await client.pause(scope, cli.actor(reason));
     if (cli.json) cli.out.json({ ...scope, paused: true });

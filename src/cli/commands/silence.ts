@@ -1,6 +1,6 @@
 import { KeyturnError } from '../../core/errors.ts';
 import type { CommandSpec } from '../command.ts';
-import { whyOf } from '../why.ts';
+import { requiredReason } from '../reason.ts';
 
 export const silence: CommandSpec = {
   name: 'silence',
@@ -10,7 +10,7 @@ export const silence: CommandSpec = {
   args: [['<matcher...>', 'which alerts, such as credential=prod-* rule=error_rate']],
   options: [
     ['--for <duration>', 'how long, such as 90m, 2h or 3d (required)'],
-    ['--why <text>', 'the reason, for the audit log and for whoever wonders (required)'],
+    ['--reason <text>', 'why, for the audit log and for whoever wonders (required)'],
   ],
   async run(cli, given) {
     const { durationOf } = await import('../given.ts');
@@ -18,9 +18,9 @@ export const silence: CommandSpec = {
     given.args.forEach(parseMatcher);
     const forMs = durationOf(given, 'for');
     if (forMs === undefined) throw new KeyturnError('USAGE', 'A silence wants an end.', { todo: 'For example --for 2h.' });
-    const why = whyOf(given, 'A silence', 'load test until noon');
+    const reason = requiredReason(given, 'A silence', 'load test until noon');
     const client = await cli.worker();
-    const made = await client.silence({ matchers: given.args, forMs }, cli.actor(why));
+    const made = await client.silence({ matchers: given.args, forMs }, cli.actor(reason));
     if (cli.json) cli.out.json(made);
     else cli.out.line(`Silenced until ${made.endsAt}; ${made.mutes === 0 ? 'no alert is open that it fits' : `of open alerts it fits ${made.mutes}`}. End it with \`keyturn silences end ${made.id}\`.`);
     return 0;

@@ -1,9 +1,10 @@
 /** Whether people hear of things. */
 import { channelsFor } from '../routes.ts';
 import type { CheckInput, Remark } from './input.ts';
+import { LOOPBACK } from './service.ts';
 
 export function checkPeople(input: CheckInput): readonly Remark[] {
-  return [...logins(input), ...webhooks(input), ...reached(input)];
+  return [...logins(input), ...webhooks(input), ...plainly(input), ...reached(input)];
 }
 
 function logins({ config }: CheckInput): Remark[] {
@@ -20,6 +21,15 @@ function webhooks({ config }: CheckInput): Remark[] {
     if (channel.type !== 'webhook') return [];
     const needed = ({ keyturn: ['url', 'secret'], pagerduty: ['routingKey'], alertmanager: ['url'] } as const)[channel.format];
     return needed.filter((field) => channel[field] === undefined).map((field) => ({ path: ['channels', name], atKey: true, message: `has no ${field}, which format ${channel.format} needs` }));
+  });
+}
+
+/** What is signed can still be read on the way, and what goes beside it too. */
+function plainly({ config }: CheckInput): Remark[] {
+  return Object.entries(config.channels).flatMap(([name, channel]): Remark[] => {
+    if (channel.type !== 'webhook' || channel.url === undefined) return [];
+    const { protocol, hostname } = new URL(channel.url);
+    return protocol === 'https:' || LOOPBACK.test(hostname) ? [] : [{ path: ['channels', name, 'url'], message: 'sends messages unencrypted', warning: true }];
   });
 }
 

@@ -7,7 +7,7 @@ export function checkPolicies({ config }: CheckInput): readonly Remark[] {
 }
 
 function checkPolicy(policy: PolicyConfig): readonly Remark[] {
-  return [...schedule(policy), ...strategy(policy), ...drain(policy)];
+  return [...schedule(policy), ...strategy(policy), ...drain(policy), ...drill(policy)];
 }
 
 function schedule({ every, cron, jitter, window }: PolicyConfig): Remark[] {
@@ -36,4 +36,9 @@ function drain({ every, overlap, quiet, maxAge, strategy }: PolicyConfig): Remar
     remarks.push({ path: ['every'], message: `the next rotation falls due before the old key can be revoked (overlap and quiet take ${formatDuration(least)}), so it will wait for that`, warning: true });
   }
   return remarks;
+}
+
+/** Such a plan has one key, which the real one holds. */
+function drill({ strategy, drill }: PolicyConfig): Remark[] {
+  return drill !== undefined && strategy === 'replace' ? [{ path: ['drill'], message: 'needs room for a throw-away key, and strategy: replace is for issuers that have none (expected no drill beside it)' }] : [];
 }

@@ -12,7 +12,7 @@ function repeats({ checks }: CheckInput['config']): Remark[] {
   );
 }
 
-const LOOPBACK = /^(localhost|127(\.\d+){3}|\[?::1\]?|.*\.localhost)$/i;
+export const LOOPBACK = /^(localhost|127(\.\d+){3}|\[?::1\]?|.*\.localhost)$/i;
 
 /** Secrets that would cross a network in the clear. */
 function openDoors({ issuers, api }: CheckInput['config']): Remark[] {

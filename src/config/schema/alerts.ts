@@ -27,7 +27,7 @@ export const alerts = z.strictObject({
   hold: duration(0).prefault('10m').describe('How long it must have cleared before it is over, where its rule says nothing else.'),
   maxHold: duration(0).prefault('2h').describe('One that comes and goes must stay clear for longer each time, at most for this long.'),
   flapWindow: duration(60_000).prefault('1h').describe('What comes back within this counts as coming and going.'),
-  expire: duration(60_000).prefault('2h').describe('One that nothing looks at any more expires after this.'),
+  expire: duration(60_000).prefault('2h').describe('One that nothing looks at any more expires after this, and never sooner than after three times the longest of the worker’s intervals that look: `inventory`, `inspect`, `scan`.'),
   groupWindow: duration(0).prefault('30s').describe('Alerts of one credential and kind of rule that begin within this are one incident.'),
   storm: z
     .strictObject({ perMinute: whole(2, 1_000).prefault(10).describe('First messages of incidents that a channel gets in any minute; the last place is that of a digest, which stands for all that are more.') })

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { name, text } from './leaves.ts';
+import { flag, name, text } from './leaves.ts';
+import { credentialRules } from './rules.ts';
 import { place } from './stores.ts';
 
 const adopt = z.strictObject({
@@ -20,6 +21,8 @@ export const credential = z.strictObject({
   stores: z.array(place).min(1, 'is empty (expected at least one store)').describe('Where the key is published.'),
   checks: z.array(name).optional().describe('Checks that must be green. The issuer check runs in any case.'),
   hooks: z.array(name).optional().describe('Reload hooks, run after promotion.'),
+  protected: flag.prefault(false).describe('Never revoked because of a finding, whatever its policy says: people do that. Reported leaks are another matter (`leaks`).'),
+  rules: credentialRules.optional().meta({ description: 'Rules of its own: each stands in place of the one of the section `rules`, as a whole.', 'x-default': 'those of `rules`' }),
   notify: z.array(name).min(1, 'is empty (expected a list of channels)').optional().meta({ description: 'Channels that all messages about it go to, instead of those of `routes`.', 'x-default': 'by routes' }),
 });
 export type CredentialConfig = z.output<typeof credential>;

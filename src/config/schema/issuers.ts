@@ -33,6 +33,11 @@ export const HYPERMEMORY_FIELDS = {
   requestSpace: ['graph_id', 'In a create: the graph.'],
   plan: ['plan', 'In usage: the plan.'],
   queriesPercentage: ['queries.percentage', 'In usage: share of the quota used.'],
+  queriesCurrent: ['queries.current', 'In usage: queries so far.'],
+  queriesLimit: ['queries.limit', 'In usage: queries of a period.'],
+  nodesCurrent: ['nodes.current', 'In usage: nodes that are stored.'],
+  nodesLimit: ['nodes.limit', 'In usage: nodes that may be stored.'],
+  periodStart: ['billing_period.start', 'In usage: when the quota began.'],
   periodEnd: ['billing_period.end', 'In usage: when the quota begins anew.'],
   events: ['events', 'In the audit log: the entries.'],
   eventsCursor: ['next_cursor', 'In the audit log: cursor of the next page.'],
@@ -43,6 +48,9 @@ export const HYPERMEMORY_FIELDS = {
   eventKeyPrefix: ['key_prefix', 'Of an audit event: the first characters of the key, where its id is not known.'],
   eventAddress: ['ip', 'Of an audit event: the caller’s address.'],
   eventUserAgent: ['user_agent', 'Of an audit event: the caller’s user agent, by which adoption is proved and Keyturn’s own calls are told from use.'],
+  eventMethod: ['method', 'Of an audit event: the method of the request; with its path it tells which scope was asked for.'],
+  eventPath: ['path', 'Of an audit event: the path of the request.'],
+  eventStatus: ['status', 'Of an audit event: the status of the answer; 403 tells that what was asked for was refused.'],
 } as const;
 
 type Names = Readonly<Record<string, readonly [fallback: string, description: string]>>;
@@ -65,6 +73,7 @@ const hypermemory = z
     paths: names(HYPERMEMORY_PATHS).prefault({}).describe('Paths below `baseUrl`, where the service differs from the documented or assumed ones.'),
     fields: names(HYPERMEMORY_FIELDS).prefault({}).describe('Names of JSON fields, where the service differs from the documented or assumed ones. A dot descends.'),
     knownKeys: z.array(text).default([]).describe('Names of keys that people look after themselves, such as the admin key; `*` stands for anything. The inventory does not report them.'),
+    events: z.strictObject({ token: secretRef.describe('What the sender must show; it may do nothing else.') }).optional().describe('Take usage events of the service (`POST /v1/issuers/<name>/events`): its quota is then asked for at once. docs/rules.md.'),
     timeout: duration(100, LONGEST_CALL_MS).prefault('10s').describe('The longest that one call may take, its pages and retries included; at most 1m.'),
     listLag: duration(0, 3_600_000).prefault('60s').describe('How long after its creation a key may still be missing from the list. A create whose answer was lost is judged only after it.'),
     pacing: z

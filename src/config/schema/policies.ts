@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cronProblem } from '../../core/schedule.ts';
-import { duration, flag, text, zone } from './leaves.ts';
+import { duration, flag, text, zone, type FieldMeta } from './leaves.ts';
+import { onCritical } from './response.ts';
 
 const DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
 const DAYS_FORM = '(expected mon-fri, or a list such as [mon, wed, fri])';
@@ -39,6 +40,18 @@ const cron = z.string().superRefine((pattern, context) => {
   if (problem !== null) context.addIssue({ code: 'custom', message: `is no cron pattern: ${problem} (expected five fields, such as "0 3 * * 1")` });
 });
 
+/** The first of each month, in working hours of most zones when it is UTC. */
+const MONTHLY = '0 9 1 * *';
+
+const drill = z
+  .string()
+  .superRefine((written, context) => {
+    const problem = written === 'monthly' ? null : cronProblem(written);
+    if (problem !== null) context.addIssue({ code: 'custom', message: `is no time for drills: ${problem} (expected monthly, or a cron pattern such as "0 3 * * 1")` });
+  })
+  .transform((written) => (written === 'monthly' ? MONTHLY : written))
+  .meta({ 'x-kind': 'monthly or cron' } satisfies FieldMeta);
+
 const deadlines = z.strictObject({
   verify: duration(1_000).prefault('5m').describe('How long a fresh key may take to pass its checks before it is thrown away.'),
   promote: duration(1_000).prefault('15m').describe('How long publishing to all stores may take before it is rolled back.'),
@@ -65,6 +78,8 @@ export const policy = z.strictObject({
   jitter: duration().prefault('0s').describe('Spreads credentials over this long after each due time; always the same for one credential.'),
   strategy: z.enum(['displace', 'replace']).default('displace').describe('`displace`: the new key is proved before the old one goes. `replace`: the old key is revoked first, for plans with one key.'),
   allowDowntime: flag.prefault(false).describe('Needed for `strategy: replace`: applications have no working key for a moment.'),
+  drill: drill.optional().describe('Try the emergency path of each credential with a throw-away key at these times: `monthly` (the first, 09:00), or a cron pattern, in `timezone`. Without it only by hand.'),
   deadlines: deadlines.prefault({}).describe('How long things may take.'),
+  onCritical: onCritical.optional().meta({ description: 'What a critical finding on a key causes besides the alert.', 'x-default': 'people are told, and nothing else' }),
 });
 export type PolicyConfig = z.output<typeof policy>;

@@ -5,16 +5,18 @@ const slots = whole(1, 100);
 const interval = duration(100, 86_400_000);
 
 export const worker = z.strictObject({
-  dataDir: path.optional().meta({ description: 'Directory of the embedded ledger, the root key and the socket. `KEYTURN_DATA_DIR` overrides it.', default: '.keyturn' }),
+  dataDir: path.optional().meta({ description: 'Directory of the embedded ledger, the root key, the socket and what `revoke --direct` left. `KEYTURN_DATA_DIR` overrides it.', default: '.keyturn' }),
   shutdown: duration(1_000, 600_000).prefault('30s').describe('How long a stopping worker finishes what it has begun; the rest is handed over.'),
   intervals: z
     .strictObject({
       sweep: interval.prefault('30s').describe('What is due is derived anew from the ledger.'),
       debts: interval.prefault('30s').describe('Keys that wait to be revoked.'),
       inventory: interval.prefault('15m').describe('The issuers’ lists and the stores against the ledger.'),
+      inspect: duration(100, 300_000).prefault('5m').describe('Quotas, ages of keys, and whether issuers, usage sources and the scan of usage are alive; at most 5m.'),
       deliver: interval.prefault('10s').describe('Messages that wait to be delivered.'),
       seal: interval.prefault('10s').describe('New audit events are chained.'),
       usage: interval.prefault('15s').describe('Usage sources are read.'),
+      scan: interval.prefault('1m').describe('Usage is scanned for what is unusual.'),
     })
     .prefault({})
     .describe('How often the worker looks by itself.'),

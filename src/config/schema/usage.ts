@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { CLUES } from '../../core/usage.ts';
 import { LONGEST_CALL_MS } from './limits.ts';
 import { duration, name, path, secretRef, text, textOrSecret, url, whole } from './leaves.ts';
 
-const CLUES = ['id', 'prefix', 'fingerprint', 'value'] as const;
 const by = z.enum(CLUES).describe('What it holds: the issuer’s key `id`, the `prefix` of the key, Keyturn’s `fingerprint` of it, or the `value` itself, which is fingerprinted at once and never kept.');
 const timeout = duration(100, LONGEST_CALL_MS);
 const HOUR_MS = 3_600_000;
@@ -77,6 +77,8 @@ const push = z
     key: z.strictObject({ by }).describe('What the field `key` of a record holds.'),
     maxBody: whole(1_024, 67_108_864).prefault(8_388_608).describe('Largest body, bytes, after it was unpacked.'),
     maxAge: duration(60_000, 30 * DAY_MS).prefault('1d').describe('Older records are refused.'),
+    lateness: duration(0, HOUR_MS).prefault('2m').describe('How long after the fact a record may be pushed. Then its minute is judged; what comes later is counted, and no detector sees it.'),
+    every: duration(10_000, 30 * DAY_MS).optional().describe('The sender pushes at least so often, an empty body where there is nothing to tell. From its first push on people hear when it does not (rule `source_unavailable`). Without it silence tells nothing.'),
   })
   .meta({ title: 'push' });
 
@@ -88,7 +90,7 @@ export const usage = z.strictObject({
   retention: z
     .strictObject({
       minutes: duration(DAY_MS, 400 * DAY_MS).prefault('14d').describe('Of counts by minute.'),
-      hours: duration(DAY_MS, 4_000 * DAY_MS).prefault('400d').describe('Of counts by hour.'),
+      hours: duration(DAY_MS, 4_000 * DAY_MS).prefault('400d').describe('Of counts by hour, and of scopes after they were asked for last.'),
       callers: duration(DAY_MS, 400 * DAY_MS).prefault('30d').describe('Of addresses and user agents: people must be able to name the application that still uses a retired key.'),
     })
     .prefault({})

@@ -1,7 +1,7 @@
 /** Before anything exists: admission, preflight, blocked. */
 import { minutes, seconds } from '../duration.ts';
 import type { Facts } from '../facts.ts';
-import { abortRefused, always, asked, askedText, backoff, unpaid, type Row } from './row.ts';
+import { abortRefused, always, asked, askedText, backoff, replaces, unpaid, type Row } from './row.ts';
 
 const problems = (f: Facts): boolean => (f.preflight?.problems.length ?? 0) > 0;
 const problemText = (f: Facts): string => (f.preflight?.problems ?? []).map((p) => `${p.message} ${p.todo}`.trimEnd()).join(' ');
@@ -9,6 +9,8 @@ const oldKeyGone = (f: Facts): boolean => f.oldKey !== null && f.oldKeyAlive ===
 /** A key was adopted while the rotation waited without one: it must be proved and drained like any other. */
 const adoptedMeanwhile = (f: Facts): boolean => f.oldKey === null && f.rotation.path !== 'emergency' && f.currentKeyId != null;
 const revokedFirst = (f: Facts): boolean => f.rotation.path === 'emergency' || f.oldKey?.state === 'revoked';
+
+const isEvery = (f: Facts): boolean => (f.notes.revocation?.keys ?? 'every') === 'every';
 
 /** Something of it may exist at the issuer: to give it up takes more than to end it. */
 const triedToMint = (f: Facts): boolean => f.notes.attempt?.sentAt != null || unpaid(f);
@@ -26,7 +28,7 @@ const refusalLeftMs = (f: Facts): number => {
 };
 
 export const BEFORE: readonly Row[] = [
-  { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, does: { go: 'revoking' }, condemn: 'every', message: () => 'Revocation comes first: every live key of the credential is condemned.' },
+  { from: 'requested', paths: ['emergency'], reason: 'emergency', title: 'emergency: revoke first', when: always, does: { go: 'revoking' }, condemn: 'asked', message: (f) => `Revocation comes first: ${isEvery(f) ? 'every live key of the credential is' : 'what was named is'} condemned.${replaces(f) ? '' : ' Nothing is to be created in its place.'}` },
   { from: 'requested', paths: ['displace', 'replace'], reason: 'abort', title: 'a person asked to abort', when: asked, does: { go: 'aborted' }, message: (f) => `${askedText(f)} It had not begun.`, tell: 'info' },
   { from: 'requested', reason: 'paused', title: 'paused', when: (f) => f.gate?.pausedBy != null, does: { wait: () => minutes(1) }, message: (f) => `Paused: ${f.gate?.pausedBy}.` },
   { from: 'requested', reason: 'window_closed', title: 'window closed', when: (f) => f.rotation.kind === 'scheduled' && (f.gate?.windowOpensInMs ?? 0) > 0, does: { wait: (f) => f.gate?.windowOpensInMs ?? 0 }, message: () => 'The maintenance window is closed.' },

@@ -2,20 +2,31 @@
 import { minutes, seconds } from '../duration.ts';
 import type { Facts } from '../facts.ts';
 import { hazardLeftMs } from '../hazard.ts';
+import { isLiving } from '../revocation.ts';
 import {
-  abortRefused, always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, someServe,
+  abortRefused, always, backoff, coolDownMs, coolingDown, failure, failedBefore, hooksRun, naming, newKeyCondemned, payable, replaces, someServe,
   trouble, unpaid, unpaidBecause, type Row,
 } from './row.ts';
+
+/** An emergency pays by itself, in its own lane: it does not wait for whoever pays debts of others. */
+const debtWait = (f: Facts): number => (f.rotation.path === 'emergency' ? Math.min(minutes(1), Math.max(250, f.debts.nextTryMs)) : minutes(1));
+
+const reported = ({ newKey, rotation }: Facts): string => {
+  if (newKey === null) return 'Revoked. The credential has no key any more, and gets none until somebody rotates it.';
+  return newKey.rotationId === rotation.id ? 'The key was revoked and the credential has a new one.' : `Revoked. The credential goes on with ${newKey.issuerKeyId}, which was not named.`;
+};
 
 export const REVOKING: readonly Row[] = [
   abortRefused('revoking'),
   { from: 'revoking', reason: 'revoke', title: 'pay the debt', when: payable, does: { effect: 'pay_debts' }, message: () => 'Revoking.' },
-  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: () => minutes(1) }, message: (f) => `The revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
+  { from: 'revoking', reason: 'debt_open', title: 'debt open', when: unpaid, does: { wait: debtWait }, message: (f) => `The revocation is a debt, retried until it is paid.${unpaidBecause(f)}` },
   { from: 'revoking', paths: ['displace'], reason: 'revoked', title: 'old key revoked', when: always, does: { go: 'done' }, message: () => 'The old key is revoked; the new key is the only one.', tell: 'info' },
+  { from: 'revoking', paths: ['emergency'], reason: 'survived', title: 'revoked, another key of it lives', when: (f) => f.newKey !== null && isLiving(f.newKey), does: { go: 'promoting' }, message: (f) => `Revoked. Key ${f.newKey?.issuerKeyId} was not named: every store is to serve it.` },
+  { from: 'revoking', paths: ['emergency'], reason: 'not_replaced', title: 'revoked, and nothing is to follow', when: (f) => !replaces(f), does: { go: 'reporting' }, message: () => 'Revoked. Nothing is created in its place, as was asked.' },
   { from: 'revoking', reason: 'revoked_first', title: 'revoked, now the replacement', when: always, does: { go: 'creating' }, message: () => 'Revoked. Creating the replacement.' },
   abortRefused('reporting'),
   { from: 'reporting', reason: 'tidy', title: 'remove copies of dead keys', when: (f) => f.notes.tidied !== true, does: { effect: 'tidy' }, message: () => 'Removing what stores still keep of dead keys.' },
-  { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: () => 'The key was revoked and the credential has a new one.', tell: 'critical' },
+  { from: 'reporting', reason: 'reported', title: 'reported', when: always, does: { go: 'done' }, message: (f) => reported(f), tell: 'critical' },
 ];
 
 export const ABORTING: readonly Row[] = [

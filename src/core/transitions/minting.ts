@@ -27,6 +27,10 @@ const hastes = (f: Facts): boolean => f.rotation.path === 'emergency';
 const nothingOut = (f: Facts): boolean => unsent(f) || refused(f);
 const wantsOut = (f: Facts): boolean => asked(f) && mayAbort(f);
 
+/** Nothing is minted that could not be kept. */
+const recordFailing = (f: Facts): boolean => unsent(f) && coolingDown(f);
+const recordText = (f: Facts): string => `No key can be created while the store of record takes no value: ${trouble(f)}`;
+
 export const CREATING: readonly Row[] = [
   abortRefused('creating'),
   { from: 'creating', reason: 'abort', title: 'a person asked to abort, a key was minted', when: (f) => wantsOut(f) && f.newKey !== null && ['minted', 'unstaged'].includes(attempt(f)?.outcome ?? ''), does: { go: 'aborting' }, condemn: 'new', message: askedText },
@@ -40,6 +44,8 @@ export const CREATING: readonly Row[] = [
   { from: 'creating', reason: 'pay_orphan', title: 'an orphan fills the slot', when: (f) => unsent(f) && (hastes(f) ? f.debts.untried > 0 : payable(f)), does: { effect: 'pay_debts' }, message: () => 'The key of a lost attempt is revoked before the next one is minted.' },
   { from: 'creating', reason: 'orphan_unpaid', title: 'orphan not revoked yet', when: (f) => unsent(f) && unpaid(f) && !hastes(f), does: { wait: backoff(minutes(1)) }, message: () => 'The key of a lost attempt must be revoked before the next one is minted.' },
   { from: 'creating', paths: FORWARD_ONLY, reason: 'held_unminted', title: 'attempts spent, no way back', when: (f) => unsent(f) && spent(f) && !told(f, 'held_unminted'), does: { wait: () => seconds(30) }, message: () => `No replacement could be created in ${MAX_LOST_ATTEMPTS} attempts; it is tried again.`, tell: 'critical' },
+  { from: 'creating', paths: ['emergency'], reason: 'record_failing_urgent', title: 'store of record failed, again later (emergency)', when: recordFailing, does: { wait: coolDownMs }, message: recordText, tell: 'critical' },
+  { from: 'creating', reason: 'record_failing', title: 'store of record failed, again later', when: recordFailing, does: { wait: coolDownMs }, message: recordText },
   { from: 'creating', reason: 'mint', title: 'mint', when: unsent, does: { effect: 'mint' }, message: (f) => `Minting ${attempt(f)?.name}.` },
   { from: 'creating', reason: 'unanswerable', title: 'cannot look yet', when: unanswerable, does: { wait: backoff(minutes(1)) }, message: (f) => `The create's answer was lost, and it cannot be looked up yet: ${f.minted?.detail ?? ''}` },
   { from: 'creating', reason: 'recovered', title: 'lost create recovered', when: (f) => found(f) === 1 && f.minted?.staged === 'present', does: { write: 'adopt_minted' }, message: (f) => `The create's answer was lost, but ${f.minted?.listed?.[0]?.id} exists under its name and its value is staged: adopted.` },

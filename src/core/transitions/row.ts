@@ -1,14 +1,14 @@
 import { whyNoAbort } from '../abort.ts';
-import { seconds } from '../duration.ts';
+import { minutes, seconds } from '../duration.ts';
 import type { Facts, NamedResult, PlaceFact, Serving } from '../facts.ts';
 import type { Path, RotationState, Severity } from '../vocabulary.ts';
 
 /** What the engine does in the outside world: one effect a step, then facts are gathered again. */
-export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_promoted', 'hooks_rolled_back', 'pay_debts', 'tidy'] as const;
+export const EFFECTS = ['mint', 'discard_staged', 'promote', 'restore', 'hooks_promoted', 'hooks_meanwhile', 'hooks_rolled_back', 'pay_debts', 'tidy'] as const;
 export type Effect = (typeof EFFECTS)[number];
 
 /** What changes in the ledger alone, without leaving the state. */
-export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old', 'note_drift', 'note_repaired', 'note_restored', 'drop_abort'] as const;
+export const LEDGER_WRITES = ['retry_attempt', 'next_attempt', 'adopt_minted', 'condemn_new', 'forget_old', 'note_drift', 'note_repaired', 'note_restored', 'drop_abort', 'tell'] as const;
 export type LedgerWrite = (typeof LEDGER_WRITES)[number];
 
 export type Does =
@@ -31,7 +31,7 @@ export interface Row {
   /** One sentence for the history. */
   readonly message: (facts: Facts) => string;
   /** Keys that become revocation debts in the same write. */
-  readonly condemn?: 'old' | 'new' | 'found' | 'every';
+  readonly condemn?: 'old' | 'new' | 'found' | 'asked';
   /** People are told once per reason, by a notice of this severity. */
   readonly tell?: Severity;
 }
@@ -51,8 +51,33 @@ export const coolingDown = (f: Facts): boolean => coolDownMs(f) > 0;
 export const coolDownMs = (f: Facts): number =>
   f.notes.trouble === undefined ? 0 : Math.max(0, Date.parse(f.notes.trouble.retryAt) - f.now.getTime());
 
+/** Of an emergency: something is to be created in the place of what dies. */
+export const replaces = (f: Facts): boolean => f.notes.revocation?.replace !== false;
+
 const placesOf = (f: Facts): readonly PlaceFact[] => f.places ?? [];
 export const placeCount = (f: Facts): number => placesOf(f).length;
+const BEHIND: readonly Serving[] = ['old', 'ours', 'empty'];
+const behindOf = (f: Facts): readonly PlaceFact[] => placesOf(f).filter((p) => BEHIND.includes(p.serving));
+const restOf = (f: Facts, { id }: PlaceFact): number => Math.max(0, Date.parse(f.notes.failing?.[id]?.retryAt ?? '') - f.now.getTime() || 0);
+/** Places that are behind and may be written now: in an emergency one that fails holds up no other. */
+export const readyPlaces = (f: Facts): readonly PlaceFact[] => behindOf(f).filter((p) => restOf(f, p) === 0);
+/** Until the first of the places that fail may be tried again. */
+export const placesRestMs = (f: Facts): number => (readyPlaces(f).length > 0 ? 0 : Math.min(...behindOf(f).map((p) => restOf(f, p)), minutes(1)));
+/** What accepted the key often shows it a moment later. */
+const SHOWS_SOON = 4;
+const saidBy = (f: Facts, { id, serving, detail }: PlaceFact): string | null => {
+  const trouble = f.notes.failing?.[id];
+  if (serving === 'unreadable') return detail;
+  return !BEHIND.includes(serving) || trouble === undefined || (trouble.accepted === true && trouble.count < SHOWS_SOON) ? null : trouble.last;
+};
+/** Places that cannot be written or read, and what they said. */
+export const failingPlaces = (f: Facts): string =>
+  placesOf(f)
+    .flatMap((p) => (saidBy(f, p) === null ? [] : [`${p.describe} (${saidBy(f, p)})`]))
+    .join('; ');
+/** Some place serves the new key whose applications have not been told. */
+export const untoldPlaces = (f: Facts): boolean => f.plan.hooks.length > 0 && placesOf(f).filter((p) => p.serving === 'new').length > (f.notes.hooksAt ?? 0);
+
 export const someServe = (f: Facts, ...serving: Serving[]): boolean => placesOf(f).some((p) => serving.includes(p.serving));
 export const allServeNew = (f: Facts): boolean => placesOf(f).every((p) => p.serving === 'new');
 export const naming = (f: Facts, ...serving: Serving[]): string =>

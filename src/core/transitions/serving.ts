@@ -1,9 +1,11 @@
 /** What applications read changes: promoting, confirmed, draining. */
 import { minutes, seconds } from '../duration.ts';
 import type { Facts } from '../facts.ts';
+import { hazardLeftMs } from '../hazard.ts';
+import { isLiving } from '../revocation.ts';
 import {
-  abortRefused, allServeNew, always, applicationRed, asked, askedText, backoff, canGoBack, coolDownMs, coolingDown, describeRed, hooksRun, naming,
-  namingOthers, placeCount, someServe, told, trouble, type Row,
+  abortRefused, allServeNew, always, failingPlaces, applicationRed, asked, askedText, backoff, canGoBack, coolDownMs, coolingDown, describeRed, hooksRun, naming,
+  namingOthers, placeCount, placesRestMs, readyPlaces, replaces, someServe, told, trouble, untoldPlaces, type Row,
 } from './row.ts';
 
 const promoteLate = (f: Facts): boolean => f.inStateMs >= f.plan.policy.deadlines.promoteMs;
@@ -25,9 +27,14 @@ export const PROMOTING: readonly Row[] = [
   { from: 'promoting', reason: 'promoted', title: 'every store reads back the new key', when: allServeNew, does: { go: 'confirmed' }, message: (f) => `Every store reads back the new key (${placeCount(f)}).` },
   { from: 'promoting', reason: 'store_conflict', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
   { from: 'promoting', reason: 'promote_late', title: 'deadline passed', when: (f) => promoteLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Not every store could be promoted in time: ${namingOthers(f)} ${trouble(f)}` },
+  { from: 'promoting', paths: ['emergency'], reason: 'value_gone', title: 'no store holds the value any more', when: (f) => behind(f) && f.newValue === 'gone' && replaces(f), does: { go: 'creating' }, message: (f) => `No store holds the value of ${f.newKey?.issuerKeyId} any more: another key is created.` },
+  { from: 'promoting', paths: ['emergency'], reason: 'store_failed', title: 'a store fails, people are told at once', when: (f) => failingPlaces(f) !== '' && !told(f, 'store_failed'), does: { write: 'tell' }, message: (f) => `Not every store takes the key, and the others get it meanwhile: ${failingPlaces(f)}`, tell: 'critical' },
+  { from: 'promoting', paths: ['emergency'], reason: 'promoting_ready', title: 'promote the next store that does not fail', when: (f) => readyPlaces(f).length > 0, does: { effect: 'promote' }, message: (f) => `Promoting ${readyPlaces(f).map((p) => p.describe).join('; ')}.` },
+  { from: 'promoting', paths: ['emergency'], reason: 'reloading_meanwhile', title: 'run reload hooks for the stores that have it', when: untoldPlaces, does: { effect: 'hooks_meanwhile' }, message: () => 'Telling applications to read the new key, where it is.' },
   { from: 'promoting', reason: 'held_conflict', title: 'foreign value, no way back', when: (f) => someServe(f, 'foreign'), does: { wait: backoff(minutes(1)) }, message: (f) => `Someone else changed ${naming(f, 'foreign')}, and there is no old key to go back to.`, tell: 'critical' },
   { from: 'promoting', reason: 'held_late', title: 'deadline passed, no way back', when: (f) => promoteLate(f) && !told(f, 'held_late'), does: { wait: () => seconds(1) }, message: (f) => `Stores cannot be promoted, and there is no old key to go back to: ${namingOthers(f)} ${trouble(f)}`, tell: 'critical' },
   { from: 'promoting', reason: 'abort_unproved', title: 'a person asked to abort, way back not proved', when: asked, does: { wait: backoff(seconds(30)) }, message: (f) => `${askedText(f)} ${ABORT_UNPROVED}` },
+  { from: 'promoting', paths: ['emergency'], reason: 'stores_failing', title: 'stores fail, again later', when: behind, does: { wait: placesRestMs }, message: (f) => `Trying again soon: ${failingPlaces(f) || namingOthers(f)}` },
   { from: 'promoting', reason: 'store_failing', title: 'a store failed, again later', when: coolingDown, does: { wait: coolDownMs }, message: (f) => `A store failed: ${trouble(f)}` },
   { from: 'promoting', reason: 'promoting', title: 'promote the next store', when: behind, does: { effect: 'promote' }, message: (f) => `Promoting ${naming(f, 'old', 'ours', 'empty')}.` },
   { from: 'promoting', reason: 'store_unreadable', title: 'a store cannot be read', when: always, does: { wait: backoff(seconds(30)) }, message: (f) => `Cannot read ${naming(f, 'unreadable')}.` },
@@ -39,12 +46,15 @@ export const CONFIRMED: readonly Row[] = [
   { from: 'confirmed', reason: 'changed', title: 'a store was changed by someone else', when: (f) => someServe(f, 'foreign') && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Someone else changed ${naming(f, 'foreign')}.` },
   { from: 'confirmed', reason: 'read_back_late', title: 'read back red past deadline', when: (f) => !allServeNew(f) && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Stores do not serve the new key: ${namingOthers(f)}` },
   { from: 'confirmed', reason: 'abort_unproved', title: 'a person asked to abort, way back not proved', when: asked, does: { wait: backoff(seconds(30)) }, message: (f) => `${askedText(f)} ${ABORT_UNPROVED}` },
+  { from: 'confirmed', paths: ['emergency'], reason: 'drifted', title: 'a store went back to another key', when: (f) => behind(f), does: { go: 'promoting' }, message: (f) => `No longer serving the new key: ${naming(f, 'old', 'ours', 'empty')}.` },
   { from: 'confirmed', reason: 'reading_back', title: 'read back not complete', when: (f) => !allServeNew(f), does: { wait: backoff(seconds(10)) }, message: (f) => `Waiting for stores to serve the new key: ${namingOthers(f)}` },
   { from: 'confirmed', reason: 'hooks_late', title: 'hooks fail past deadline', when: (f) => !hooksRun(f, 'promoted') && confirmLate(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Reload hooks failed: ${trouble(f)}` },
   { from: 'confirmed', reason: 'hook_failing', title: 'a hook failed, again later', when: (f) => !hooksRun(f, 'promoted') && coolingDown(f), does: { wait: coolDownMs }, message: (f) => `A reload hook failed: ${trouble(f)}` },
   { from: 'confirmed', reason: 'reloading', title: 'run reload hooks', when: (f) => !hooksRun(f, 'promoted'), does: { effect: 'hooks_promoted' }, message: () => 'Telling applications to read the new key.' },
   { from: 'confirmed', reason: 'application_red', title: 'application check red', when: (f) => applicationRed(f) && canGoBack(f), does: { go: 'rolling_back' }, message: (f) => `Application checks are red: ${describeRed(f)}` },
   { from: 'confirmed', reason: 'held_red', title: 'red, no way back', when: applicationRed, does: { wait: backoff(minutes(1)) }, message: (f) => `Application checks are red, and there is no old key to go back to: ${describeRed(f)}`, tell: 'critical' },
+  { from: 'confirmed', paths: ['emergency'], reason: 'settling', title: 'a write of the rotation before may still land', when: (f) => f.newKey?.rotationId !== f.rotation.id && hazardLeftMs(f) > 0, does: { wait: (f) => Math.min(seconds(10), hazardLeftMs(f)) }, message: () => 'Stores and applications are healthy; waiting until nothing that the rotation before had sent can still land.' },
+  { from: 'confirmed', paths: ['emergency'], reason: 'recovered_anew', title: 'green, the key that was to serve has no value', when: (f) => f.oldKey !== null && isLiving(f.oldKey) && f.oldKey.id !== f.newKey?.id, does: { go: 'reporting' }, condemn: 'old', message: (f) => `Stores and applications are healthy on the replacement; ${f.oldKey?.issuerKeyId}, whose value no store holds, dies after the overlap.` },
   { from: 'confirmed', paths: ['emergency'], reason: 'recovered', title: 'green', when: always, does: { go: 'reporting' }, message: () => 'Stores and applications are healthy on the replacement.' },
   { from: 'confirmed', reason: 'nothing_to_drain', title: 'green, no old key alive', when: (f) => f.rotation.path === 'replace' || f.oldKey === null, does: { go: 'done' }, message: () => 'Stores and applications are healthy; there is no old key to drain.', tell: 'info' },
   { from: 'confirmed', reason: 'healthy', title: 'green', when: always, does: { go: 'draining' }, message: () => 'Stores and applications are healthy; the old key drains.' },

@@ -1,8 +1,9 @@
 /** One event of the audit log, as usage. */
 import { createHash } from 'node:crypto';
-import { addressOf, agentOf, clueOf, instantOf } from '../../core/usage-fields.ts';
+import { addressOf, agentOf, clueOf, instantOf, statusOf } from '../../core/usage-fields.ts';
 import { MAX_AHEAD_MS, type UsageEvent, type UsageOutcome } from '../../core/usage.ts';
 import { child, text } from './json.ts';
+import type { NeedOf } from './needs.ts';
 import type { Fields } from './settings.ts';
 
 /** `other` is understood and no use: creations, revocations, Keyturn's own calls, attempts that show no key. */
@@ -13,8 +14,16 @@ export type AuditEvent =
 
 const OUTCOMES: Readonly<Record<string, UsageOutcome>> = { 'request.succeeded': 'ok', 'request.failed': 'failed', 'auth.failed': 'denied' };
 
-/** `ownAgent`: the user agent of Keyturn's calls; empty when it is not known. */
-export function readAuditEvent(json: unknown, fields: Fields, ownAgent: string, now: Date): AuditEvent {
+const FORBIDDEN = 403;
+
+export interface AuditReading {
+  readonly fields: Fields;
+  /** The user agent of Keyturn's calls; empty when it is not known. */
+  readonly ownAgent: string;
+  readonly needOf: NeedOf;
+}
+
+export function readAuditEvent(json: unknown, { fields, ownAgent, needOf }: AuditReading, now: Date): AuditEvent {
   const at = instantOf(child(json, fields.eventAt));
   const type = text(json, fields.eventType);
   if (at === null || type === undefined) return { is: 'malformed', problem: `field "${at === null ? fields.eventAt : fields.eventType}" is missing or unusable` };
@@ -26,7 +35,9 @@ export function readAuditEvent(json: unknown, fields: Fields, ownAgent: string, 
   const shown = keyOf(json, fields);
   if ('problem' in shown) return { is: 'malformed', problem: shown.problem };
   if ('none' in shown) return { is: 'other', at, id, event: null };
-  return { is: 'use', at, id, event: { at, ...shown, outcome, requests: 1, address: addressOf(child(json, fields.eventAddress)), agent: agentOf(agent) } };
+  const need = needOf(text(json, fields.eventMethod) ?? '', text(json, fields.eventPath) ?? '');
+  const refused = statusOf(child(json, fields.eventStatus)) === FORBIDDEN;
+  return { is: 'use', at, id, event: { at, ...shown, outcome, requests: 1, address: addressOf(child(json, fields.eventAddress)), agent: agentOf(agent), need, refused } };
 }
 
 type ShownKey = Pick<UsageEvent, 'clue' | 'clueKind'> | { readonly none: true } | { readonly problem: string };

@@ -30,7 +30,7 @@ const LOOKS: readonly Look[] = [
       status: 'every listed key counts as live',
     },
   },
-  { path: 'usage', needed: [], wished: { plan: 'set plan or keyLimit', queriesPercentage: 'a used-up quota is not foreseen' }, without: 'plan and quota are unknown' },
+  { path: 'usage', needed: [], wished: { plan: 'set plan or keyLimit', queriesPercentage: 'a used-up quota stops no rotation beforehand', queriesCurrent: 'a quota that will not last is not foreseen', queriesLimit: 'a quota that will not last is not foreseen', periodStart: 'the pace of the quota is unknown', periodEnd: 'the pace of the quota is unknown' }, without: 'plan and quota are unknown' },
   {
     path: 'auditLog',
     entries: 'events',
@@ -40,6 +40,9 @@ const LOOKS: readonly Look[] = [
       eventAt: 'it is no usage source',
       eventAddress: 'callers are known by their user agent only',
       eventUserAgent: "adoption can't be proved, and Keyturn's own calls count as use",
+      eventMethod: 'which scopes keys need is unknown',
+      eventPath: 'which scopes keys need is unknown',
+      eventStatus: 'what was refused counts as allowed',
     },
     without: 'requests today and error rate are unknown, and it is no usage source',
     query: { limit: '20' },

@@ -1,10 +1,13 @@
 import type { Issuer, IssuerCapabilities } from '../../ports/issuer.ts';
 import { countUsageToday, inspectAccount } from './account.ts';
 import { Client } from './client.ts';
+import { looksLikeKey } from './form.ts';
 import { examine } from './examine.ts';
 import { createKey, listKeys, revokeKey } from './keys.ts';
 import { exerciseKey, probeKey } from './memory.ts';
 import { proveKey } from './prove.ts';
+import { readQuota } from './quota.ts';
+import { enough } from './scopes.ts';
 import { readUsage } from './usage.ts';
 import { settle, type HyperMemoryOptions, type Settings } from './settings.ts';
 
@@ -26,6 +29,7 @@ export function createHyperMemoryIssuer(options: HyperMemoryOptions): Issuer {
     name: settings.name,
     type: HYPERMEMORY,
     capabilities: capabilitiesOf(settings),
+    looksLikeKey,
     inspect: (signal) => inspectAccount(client, client.bounded(signal)),
     list: (signal) => listKeys(client, client.bounded(signal)),
     create: (request, signal) => createKey(client, request, client.bounded(signal)),
@@ -34,8 +38,10 @@ export function createHyperMemoryIssuer(options: HyperMemoryOptions): Issuer {
     prove: (value, issuerKeyId, signal) => proveKey(client, value, issuerKeyId, client.bounded(signal)),
     exercise: (value, request, signal) => exerciseKey(client, value, request, signal),
     examine: (signal) => examine(client, client.bounded(signal)),
+    enough,
     usage: (request, signal) => readUsage(client, request, client.bounded(signal)),
     usageToday: (signal) => countUsageToday(client, client.bounded(signal)),
+    quota: (signal) => readQuota(client, client.bounded(signal)),
   };
 }
 

@@ -45,6 +45,11 @@ export const DEFAULT_FIELDS = {
   /** Usage. */
   plan: 'plan',
   queriesPercentage: 'queries.percentage',
+  queriesCurrent: 'queries.current',
+  queriesLimit: 'queries.limit',
+  nodesCurrent: 'nodes.current',
+  nodesLimit: 'nodes.limit',
+  periodStart: 'billing_period.start',
   periodEnd: 'billing_period.end',
   /** Audit log. */
   events: 'events',
@@ -56,6 +61,9 @@ export const DEFAULT_FIELDS = {
   eventKeyPrefix: 'key_prefix',
   eventAddress: 'ip',
   eventUserAgent: 'user_agent',
+  eventMethod: 'method',
+  eventPath: 'path',
+  eventStatus: 'status',
 } as const;
 export type FieldName = keyof typeof DEFAULT_FIELDS;
 export type Fields = Readonly<Record<FieldName, string>>;

@@ -45,7 +45,7 @@ export function mapped(json: unknown, fields: Fields, names: Readonly<Record<str
 const same = Object.fromEntries(KEY_FIELDS.map((name) => [name, name])) as Record<string, FieldName>;
 
 /** ISO text, without a zone taken as UTC; or epoch seconds or milliseconds. */
-function toDate(told: string | number): Date {
+export function toDate(told: string | number): Date {
   if (typeof told === 'number') return new Date(told < 1e11 ? told * 1000 : told);
   const iso = told.replace(/^(\d{4}-\d\d-\d\d) /, '$1T');
   return new Date(!iso.includes('T') || /[zZ]$|[+-]\d\d:?\d\d$/.test(iso) ? iso : `${iso}Z`);

@@ -3,8 +3,9 @@ import { KeyturnError } from '../../core/errors.ts';
 import type { UsageEvent } from '../../core/usage.ts';
 import { MAX_BATCH, type ReadRequest, type UsageBatch } from '../../ports/usage-source.ts';
 import { OVERLAP_MS, packed, parseCursor, shortId, type AuditCursor, type Pass } from './audit-cursor.ts';
-import { readAuditEvent } from './audit-event.ts';
+import { readAuditEvent, type AuditReading } from './audit-event.ts';
 import type { Client } from './client.ts';
+import { needsOf } from './needs.ts';
 import { refusal } from './refusals.ts';
 import { parsePage } from './shapes.ts';
 import { badAnswer, hasJson } from './transport.ts';
@@ -41,7 +42,7 @@ interface Progress {
 export async function readUsage(client: Client, request: ReadRequest, signal: AbortSignal): Promise<UsageBatch> {
   const cursor = parseCursor(request.cursor, request.since);
   const began = performance.now();
-  const ownAgent = await client.ownAgent();
+  const reading: AuditReading = { fields: client.settings.fields, ownAgent: await client.ownAgent(), needOf: needsOf(client.settings) };
   const at: Progress = { events: [], seen: new Map(cursor.seen), newest: cursor.newest, malformed: 0, example: null, pass: cursor.pass };
   let seenUntil: Date | null = null;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
@@ -49,7 +50,7 @@ export async function readUsage(client: Client, request: ReadRequest, signal: Ab
     const page = await pageOf(client, cursor, at.pass, request.now, signal).catch((thrown: unknown) => laterOnly(thrown, pages));
     if (page === null) break;
     const { page: here, skip, ...pass } = page.pass ?? { floor: cursor.floor, began: page.served, page: '', skip: 0 };
-    const read = take(client, page, { from: skip, floor: pass.floor }, at, ownAgent, request.now);
+    const read = take(reading, page, { from: skip, floor: pass.floor }, at, request.now);
     const whole = read >= page.items.length;
     at.pass = whole && page.next === null ? null : { ...pass, page: whole ? (page.next ?? '') : here, skip: whole ? 0 : read };
     if (at.pass === null) {
@@ -87,10 +88,10 @@ async function pageOf(client: Client, cursor: AuditCursor, pass: Pass | null, no
 }
 
 /** Adds a page's events, as far as the batch has room; answers how many entries of it have been read. */
-function take(client: Client, page: Page, { from, floor }: { readonly from: number; readonly floor: number }, into: Progress, ownAgent: string, now: Date): number {
+function take(reading: AuditReading, page: Page, { from, floor }: { readonly from: number; readonly floor: number }, into: Progress, now: Date): number {
   let read = from;
   for (; read < page.items.length && into.events.length < MAX_BATCH; read += 1) {
-    const seen = readAuditEvent(page.items[read], client.settings.fields, ownAgent, now);
+    const seen = readAuditEvent(page.items[read], reading, now);
     if (seen.is === 'malformed') {
       into.malformed += 1;
       into.example ??= `an event of the audit log whose ${seen.problem}`;

@@ -76,7 +76,8 @@ function drop(some: readonly { readonly id: string; readonly version: number }[]
     select case when (select count(*) from gone) <> ${some.length}::int then keyturn.refuse(${STALE}) end`;
 }
 
-function deliver(some: readonly AlertDelivery[]): Statement {
+/** Puts messages about incidents into the outbox, each once. */
+export function deliver(some: readonly AlertDelivery[]): Statement {
   const rows = some.map(({ channel, incident, status, notice }) => ({ id: newId(), channel, notice, dedupe_key: notice.dedupeKey, incident, status }));
   return statement`
     insert into keyturn.deliveries (id, channel, notice, dedupe_key, origin, incident, incident_status, created_at, next_try_at)

@@ -15,7 +15,7 @@ import { silenceMethods } from './silences.ts';
 const PRUNED_AT_ONCE = 10_000;
 
 export const ALERT_METHODS: Methods<AlertLedger> = {
-  open: 'reads', alert: 'reads', list: 'reads', incident: 'reads', channels: 'reads', silences: 'reads',
+  open: 'reads', alert: 'reads', list: 'reads', incident: 'reads', channels: 'reads', figures: 'reads', silences: 'reads',
   apply: 'writes', acknowledge: 'writes', addSilence: 'writes', endSilence: 'writes', prune: 'writes',
 };
 

@@ -3,7 +3,7 @@ import type { Facts } from '../../core/facts.ts';
 import type { Effect } from '../../core/transitions/index.ts';
 import { payDebt } from '../debts.ts';
 import type { Turn } from '../engine.ts';
-import { runHooks } from './hooks.ts';
+import { runHooks, runHooksMeanwhile } from './hooks.ts';
 import { discardStaged, mint } from './mint.ts';
 import { succeeded, type Outcome } from './outcome.ts';
 import { promote, restore } from './promote.ts';
@@ -17,6 +17,7 @@ const ACTS: Readonly<Record<Effect, Act>> = {
   promote,
   restore,
   hooks_promoted: (turn, facts) => runHooks(turn, facts, 'promoted'),
+  hooks_meanwhile: runHooksMeanwhile,
   hooks_rolled_back: (turn, facts) => runHooks(turn, facts, 'rolled_back'),
   pay_debts: payOwnDebts,
   tidy,

@@ -1,15 +1,16 @@
 /** Changing what applications read: one place a step, by compare and set. */
-import { KeyturnError } from '../../core/errors.ts';
-import type { Facts, PlaceFact, Serving } from '../../core/facts.ts';
+import { isLeaseLost, KeyturnError } from '../../core/errors.ts';
+import type { Facts, PlaceFact } from '../../core/facts.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { PromoteRequest } from '../../ports/store.ts';
 import { bounded, type Turn } from '../engine.ts';
 import { findValue, readPlaces, type ReadPlace } from '../evidence.ts';
-import { failed, succeeded, type Outcome } from './outcome.ts';
+import { readyPlaces } from '../../core/transitions/row.ts';
+import { failed, succeeded, troubleOf, type Outcome } from './outcome.ts';
 
 /** Promotes the next place that is behind: the store of record first, then in the order of the configuration. */
 export async function promote(turn: Turn, facts: Facts): Promise<Outcome> {
-  const target = nextPlace(facts, ['old', 'ours', 'empty']);
+  const target = next(facts.rotation.path === 'emergency' ? readyPlaces(facts) : (facts.places ?? []).filter((place) => ['old', 'ours', 'empty'].includes(place.serving)));
   const displaced = target.serving === 'old' && facts.rotation.path === 'displace' ? 'keep' : 'drop';
   return await write(turn, facts, target, facts.newKey?.fingerprint ?? null, { attempt: attemptName(facts), displaced });
 }
@@ -18,7 +19,7 @@ const wroteOf = (attempt: string, { id }: PlaceFact): string => `${attempt} ${id
 
 /** Puts the old key back in the next place that serves the new one. */
 export async function restore(turn: Turn, facts: Facts): Promise<Outcome> {
-  const target = nextPlace(facts, ['new']);
+  const target = next((facts.places ?? []).filter((place) => place.serving === 'new'));
   const outcome = await write(turn, facts, target, facts.oldKey?.fingerprint ?? null, { attempt: `${attemptName(facts)}:rollback`, displaced: 'drop' });
   // What applications were told before does not hold for this place.
   return { ...outcome, notes: { ...outcome.notes, hooksRun: (facts.notes.hooksRun ?? []).filter((hook) => hook !== 'rolled_back') } };
@@ -28,11 +29,18 @@ function attemptName(facts: Facts): string {
   return facts.notes.attempt?.name ?? facts.rotation.id;
 }
 
-function nextPlace(facts: Facts, serving: readonly Serving[]): PlaceFact {
-  const waiting = (facts.places ?? []).filter((place) => serving.includes(place.serving));
-  const next = waiting.find((place) => place.ofRecord) ?? waiting[0];
-  if (next === undefined) throw new Error('no place left to write');
-  return next;
+function next(waiting: readonly PlaceFact[]): PlaceFact {
+  const first = waiting.find((place) => place.ofRecord) ?? waiting[0];
+  if (first === undefined) throw new Error('no place left to write');
+  return first;
+}
+
+/** In an emergency each place waits by itself: applications have no key, and those that read another place can have one. */
+function failedAt(facts: Facts, { id }: PlaceFact, error: unknown, accepted = false): Outcome {
+  if (facts.rotation.path !== 'emergency' || isLeaseLost(error)) return failed(facts, error);
+  const before = facts.notes.failing?.[id];
+  const trouble = { ...troubleOf(before === undefined ? {} : { trouble: before }, facts.now, error), accepted };
+  return { change: {}, notes: { failing: { ...facts.notes.failing, [id]: trouble } } };
 }
 
 async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string | null, request: Pick<PromoteRequest, 'attempt' | 'displaced'>): Promise<Outcome> {
@@ -40,19 +48,19 @@ async function write(turn: Turn, facts: Facts, target: PlaceFact, print: string 
     const reads = await readPlaces(turn.engine, turn.plugins.places, turn.signal);
     const { place, view } = readOf(reads, target);
     const value = valueFor(reads, print, turn);
-    if (view === null) return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));
+    if (view === null) return failedAt(facts, target, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} cannot be read.`));
     await turn.engine.ledger.sync();
     await bounded(turn, place.store.callTimeoutMs, (signal) => place.store.promote({ ...request, value, expect: view.version }, signal));
-    return written(facts, target, wroteOf(request.attempt, target));
+    return accepted(facts, target, wroteOf(request.attempt, target));
   } catch (error) {
-    return failed(facts, error);
+    return failedAt(facts, target, error);
   }
 }
 
 /** A store may accept a write and go on showing what it held: written once more without a change, it is given time. */
-function written(facts: Facts, target: PlaceFact, wrote: string): Outcome {
+function accepted(facts: Facts, target: PlaceFact, wrote: string): Outcome {
   if (facts.notes.wrote !== wrote) return succeeded({ wrote });
-  return failed(facts, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} accepted the key and does not serve it yet.`));
+  return failedAt(facts, target, new KeyturnError('STORE_UNAVAILABLE', `${target.describe} accepted the key and does not serve it yet.`), true);
 }
 
 function readOf(reads: readonly ReadPlace[], target: PlaceFact): ReadPlace {

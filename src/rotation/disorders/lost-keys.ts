@@ -1,14 +1,10 @@
 /** Keys that the ledger believes alive and the issuer does not list any more. */
-import { describeError } from '../../core/errors.ts';
 import type { Actor, KeyRecord } from '../../core/vocabulary.ts';
-import type { KeyProbe } from '../../ports/issuer.ts';
 import type { CredentialRecord } from '../../ports/ledger.ts';
-import { within, type Engine } from '../engine.ts';
-import { findValue, readPlaces } from '../evidence.ts';
+import type { Engine } from '../engine.ts';
+import { isGone, LIVING } from '../gone.ts';
 import { failed, leftAlone, settled, type Disorder, type Finder, type Outcome } from './disorder.ts';
 import { tooFresh, viewIssuers, type IssuerView } from './issuer-view.ts';
-
-const LIVING = ['staged', 'current', 'draining'];
 
 export const findLostKeys: Finder = async (engine, records, signal) => {
   const views = await viewIssuers(engine, records, signal);
@@ -38,31 +34,12 @@ function disorderOf(engine: Engine, view: IssuerView, key: KeyRecord, owner: Cre
   };
 }
 
-/** An admin key of another account lists nothing of ours either, so the list alone proves nothing (decision 0011). */
 async function mark(engine: Engine, view: IssuerView, key: KeyRecord, owner: CredentialRecord, actor: Actor, signal: AbortSignal): Promise<Outcome> {
-  const { places } = await engine.plugins(owner.plan);
-  const value = findValue(await readPlaces(engine, places, signal), key.fingerprint, engine.fingerprint);
-  if (value === null && !othersAreListed(view, key)) return leftAlone('no store holds its value to try it with, and no other key of this installation is listed: the admin key may be of another account');
-  const probe = value === null ? REFUSED : await tried(() => view.issuer.probe(value, within(engine, view.issuer.capabilities.callTimeoutMs, signal)));
-  if (probe.works) return leftAlone('a call with it still works: the admin key seems to be of another account');
-  if (!probe.conclusive) return failed(`it could not be tried: ${probe.reason}`);
+  const gone = await isGone(engine, view, key, owner.plan, signal);
+  if (gone.is === 'untried') return failed(gone.why);
+  if (gone.is !== 'gone') return leftAlone(gone.why);
   if ((await engine.ledger.openRotation(owner.name)) !== null) return leftAlone(`a rotation of ${owner.name} began meanwhile and deals with it`);
   await engine.ledger.markKey(key.id, 'lost', actor, 'not listed by the issuer any more, and refused');
   await engine.queue.wake('due-sweep', {}, { dedupeKey: 'due-sweep' });
   return settled('it is marked as lost');
-}
-
-const REFUSED: KeyProbe = { works: false, conclusive: true, reason: '' };
-
-function othersAreListed(view: IssuerView, key: KeyRecord): boolean {
-  const live = new Set(view.live.map((one) => one.id));
-  return view.known.some((one) => one.id !== key.id && one.proven && LIVING.includes(one.state) && live.has(one.issuerKeyId));
-}
-
-async function tried(probe: () => Promise<KeyProbe>): Promise<KeyProbe> {
-  try {
-    return await probe();
-  } catch (error) {
-    return { works: false, conclusive: false, reason: describeError(error) };
-  }
 }

@@ -57,6 +57,7 @@ function gatherBase({ rotation, situation }: Lease): Facts {
       payable: own.filter((debt) => debt.nextTryAt <= now).length,
       untried: own.filter((debt) => debt.nextTryAt <= now && debt.attempts === 0).length,
       lastError: own.find((debt) => debt.lastError !== null)?.lastError ?? null,
+      nextTryMs: Math.max(0, Math.min(...own.map((debt) => debt.nextTryAt.getTime() - now.getTime()))),
       oldestMs: Math.max(0, ...own.map((debt) => now.getTime() - debt.createdAt.getTime())),
     },
   };

@@ -36,14 +36,18 @@ export async function oldKeyAlive(turn: Turn, base: Pick<Facts, 'oldKey'>): Prom
 /** Of the way back that a person asks for: is the old key alive, and is its value still at hand? */
 export async function wayBack(turn: Turn, base: Pick<Facts, 'rotation' | 'oldKey'>, reads: readonly ReadPlace[]): Promise<Pick<Facts, 'oldKeyAlive' | 'oldValue'>> {
   if (base.rotation.abortAsked === null) return {};
-  const held = findValue(reads, base.oldKey?.fingerprint ?? null, turn.engine.fingerprint) !== null;
-  const unread = reads.some((read) => read.view === null);
-  return { oldKeyAlive: await oldKeyAlive(turn, base), oldValue: held ? 'held' : unread ? 'unknown' : 'gone' };
+  return { oldKeyAlive: await oldKeyAlive(turn, base), oldValue: valueOf(turn, reads, base.oldKey) };
+}
+
+function valueOf({ engine }: Turn, reads: readonly ReadPlace[], key: Facts['oldKey']): NonNullable<Facts['oldValue']> {
+  if (findValue(reads, key?.fingerprint ?? null, engine.fingerprint) !== null) return 'held';
+  return reads.some((read) => read.view === null) ? 'unknown' : 'gone';
 }
 
 export const gatherPromoting: Gatherer = async (turn, base) => {
   const { reads, places } = await gatherPlaces(turn, base);
   if (base.rotation.abortAsked !== null) return { places, ...(await wayBack(turn, base, reads)) };
+  if (base.rotation.path === 'emergency') return { places, newValue: valueOf(turn, reads, base.newKey) };
   const turningBack = places.some((p) => p.serving === 'foreign') || base.inStateMs >= base.plan.policy.deadlines.promoteMs;
   return turningBack ? { places, oldKeyAlive: await oldKeyAlive(turn, base) } : { places };
 };

@@ -1,7 +1,7 @@
 /** An issuer's own trail of what its keys did, as a usage source: what the issuer tells, checked once more and bounded. */
 import { describeError, KeyturnError } from '../../core/errors.ts';
 import { addressOf, agentOf, clueOf } from '../../core/usage-fields.ts';
-import type { UsageEvent } from '../../core/usage.ts';
+import { MAX_SCOPE, type UsageEvent } from '../../core/usage.ts';
 import type { Issuer } from '../../ports/issuer.ts';
 import type { ReadRequest, UsageBatch, UsageSource } from '../../ports/usage-source.ts';
 
@@ -41,7 +41,12 @@ export function createIssuerSource({ name, issuer }: IssuerSourceOptions): Usage
 /** Somebody else's issuer may be less careful; nothing long or unshowable gets past here. */
 function checked(event: UsageEvent): readonly UsageEvent[] {
   const told = clueOf(event.clueKind ?? 'id', event.clue, String);
-  return 'clue' in told ? [{ ...event, clue: told.clue, address: addressOf(event.address), agent: agentOf(event.agent) }] : [];
+  return 'clue' in told ? [{ ...event, clue: told.clue, address: addressOf(event.address), agent: agentOf(event.agent), ...scopeOf(event) }] : [];
+}
+
+function scopeOf({ need }: UsageEvent): Pick<UsageEvent, 'need'> {
+  if (need === undefined || need === null) return {};
+  return { need: need.length <= MAX_SCOPE && /^[\x21-\x7e]+$/.test(need) ? need : null };
 }
 
 const FOR_A_PERSON = new Set(['ISSUER_DENIED', 'ISSUER_REJECTED', 'ISSUER_LIMIT', 'REFERENCE_UNRESOLVED', 'CONFIG_INVALID']);

@@ -9,7 +9,8 @@ export interface Carrier {
 
 /** Grows as needed; little-endian, no padding. */
 export class Writer implements Carrier {
-  readonly #bytes: number[] = [];
+  #bytes = new Uint8Array(2_048);
+  #length = 0;
 
   number(value: number): number {
     this.array(Float64Array.of(value));
@@ -17,11 +18,18 @@ export class Writer implements Carrier {
   }
 
   array(values: Numbers): void {
-    this.#bytes.push(...new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const end = this.#length + values.byteLength;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), this.#length);
+    this.#length = end;
   }
 
   done(): Uint8Array {
-    return Uint8Array.from(this.#bytes);
+    return this.#bytes.slice(0, this.#length);
   }
 }
 

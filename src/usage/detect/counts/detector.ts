@@ -22,12 +22,10 @@ const GATE_Z = 4;
 const RELEASE = 2;
 /** After a new level was accepted, points that only measure it. */
 const SETTLING_POINTS = 10;
-/** Variance of a level that may be anywhere, and what each point of a planned change adds to it. */
+/** Variance of a level that may be anywhere. */
 const ANYWHERE = 2;
-const OPEN_STEP = 0.2;
 /** −log10 of the probability counts so much less for looking at six windows at once; measured, see `threshold.ts`. */
 const WINDOWS_LOOKED_AT = 0.8;
-const NEVER = -1;
 
 export interface DetectorSettings {
   readonly intervalSeconds: number;
@@ -51,8 +49,6 @@ export class Detector {
   /** Points for which an incident has kept the level from learning. */
   #held = 0;
   #settling = 0;
-  #changeFrom = NEVER;
-  #changeUntil = NEVER;
 
   constructor({ intervalSeconds, zone, acceptAfterMinutes }: DetectorSettings) {
     const pointsAnHour = HOUR_SECONDS / intervalSeconds;
@@ -85,7 +81,7 @@ export class Detector {
     const factor = Math.exp(level.log);
     const expected = Math.max(LEAST_RATE, this.#baseline.rate * factor);
     this.#recent.push(count, this.#baseline.rate, factor, level.variance);
-    if (this.#settling > 0 || this.#changeUntil !== NEVER) if (this.#isOpen()) return this.#settle(count, expected);
+    if (this.#settling > 0) return this.#settle(count, expected);
     scan(this.#recent, this.#windows, noise, this.#found);
     if (this.#points < this.#warmUpPoints) this.#found.z = 0;
     if (this.#found.z > GATE_Z) this.#hold(count);
@@ -131,35 +127,14 @@ export class Detector {
     this.#noise.learnBlock(null, 1);
   }
 
-  /** Whether the level may go anywhere now: after a new one was accepted, or while a planned change lasts. */
-  #isOpen(): boolean {
-    if (this.#settling > 0) return true;
-    if (this.#clock.slot < this.#changeFrom) return false;
-    if (this.#clock.slot >= this.#changeUntil) {
-      this.#changeUntil = NEVER;
-      this.#settling = SETTLING_POINTS;
-    }
-    return true;
-  }
-
+  /** After a new level was accepted it may go anywhere for a while. */
   #settle(count: number, expected: number): number {
-    if (this.#settling === 0) this.#level.variance = Math.min(ANYWHERE, this.#level.variance + OPEN_STEP);
     this.#level.learn(count, expected, this.#noise.dispersion);
     this.#recent.clear();
     this.#block.close();
-    if (this.#settling > 0) {
-      this.#settling -= 1;
-      if (this.#settling === 0) this.#baseline.adopt();
-    }
+    this.#settling -= 1;
+    if (this.#settling === 0) this.#baseline.adopt();
     return 0;
-  }
-
-  /** See `CountsDetector.expectChange`. */
-  expectChange(timestampMs: number, minutes: number): void {
-    const slot = Math.floor(timestampMs / this.#clock.intervalMs);
-    const points = Math.max(1, Math.ceil((minutes * 60_000) / this.#clock.intervalMs));
-    this.#changeFrom = slot;
-    this.#changeUntil = slot + points;
   }
 
   /** The window that scored highest at the last point, or the last point itself. */
@@ -173,8 +148,6 @@ export class Detector {
     this.#points = carrier.number(this.#points);
     this.#held = carrier.number(this.#held);
     this.#settling = carrier.number(this.#settling);
-    this.#changeFrom = carrier.number(this.#changeFrom);
-    this.#changeUntil = carrier.number(this.#changeUntil);
     this.#found.z = carrier.number(this.#found.z);
     this.#found.points = carrier.number(this.#found.points);
   }

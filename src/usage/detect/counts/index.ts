@@ -25,8 +25,6 @@ export interface CountsDetector {
    * earlier or no date, are ignored and score 0. Never throws.
    */
   next(count: number, timestampMs: number): number;
-  /** From then on, for so many minutes (30 when left out), the level may move anywhere: no scores, and the level at the end is the usual one. */
-  expectChange(timestampMs: number, minutes?: number): void;
   /** About the last call of `next`; costs nothing unless called. */
   explain(): CountsExplanation;
   /** Below 2 KB. */
@@ -37,13 +35,13 @@ const VERSION = 1;
 const LEAST_INTERVAL = 60;
 const MOST_INTERVAL = 3_600;
 const ACCEPT_AFTER_MINUTES = 180;
-const CHANGE_MINUTES = 30;
 
 /** Throws RangeError for an interval or a time that is out of range, and for a zone that Node does not know. */
 export function createCountsDetector(options: CountsOptions = {}): CountsDetector {
   return wrap(checked({
     intervalSeconds: options.intervalSeconds ?? LEAST_INTERVAL,
-    zone: options.timezone ?? null,
+    // Counting in UTC needs no calendar.
+    zone: options.timezone === 'UTC' ? null : (options.timezone ?? null),
     acceptAfterMinutes: options.acceptAfterMinutes ?? ACCEPT_AFTER_MINUTES,
   }));
 }
@@ -66,7 +64,6 @@ function wrap(settings: DetectorSettings, saved?: Reader): CountsDetector {
   if (saved !== undefined && saved.left > 0) throw new RangeError('a detector state that is too long');
   return {
     next: (count, timestampMs) => detector.next(count, timestampMs),
-    expectChange: (timestampMs, minutes = CHANGE_MINUTES) => detector.expectChange(timestampMs, minutes),
     explain() {
       const window = detector.explain();
       return explainWindow(window, window.points * settings.intervalSeconds);

@@ -1,0 +1,3 @@
+export { occurrenceOf } from './begin.ts';
+export { drillChanges, drillQuestions } from './questions.ts';
+export { createDrills } from './run.ts';
