@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-const E2E = ['test/e2e/**/*.test.ts', 'test/histories/**/*.test.ts'];
+/** The engine on real services in real time, with the pauses that it makes: minutes a file. */
+const REAL_TIME = ['trouble', 'emergency', 'drills', 'abort', 'secrecy', 'settle', 'incident-report'].map((name) => `test/rotation/${name}.test.ts`);
+const E2E = ['test/e2e/**/*.test.ts', 'test/histories/**/*.test.ts', ...REAL_TIME];
 /** Ten minutes a runtime. */
 const LONG = ['test/rotation/restored-backup.test.ts'];
 

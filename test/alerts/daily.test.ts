@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { summarise, type DailySetting } from '../../src/alerts/daily.ts';
 import { anchorText } from '../../src/core/anchor.ts';
+import type { Alert } from '../../src/core/alert.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { asked, committed, created, debtOf, declared, leased, ACTOR, fresh, noticeOf, twoWorkers } from '../ledger/fixtures.ts';
+import { firing } from './alert-fixtures.ts';
 import { openRuntime, RUNTIMES, setClock, type OpenRuntime } from '../support/runtimes.ts';
 
-const SETTING: DailySetting = { at: '08:00', timezone: 'UTC', channels: ['ops', 'mail'] };
+const SETTING: DailySetting = { every: 'day', on: 'mon', at: '08:00', timezone: 'UTC', channels: ['ops', 'mail'] };
 
 describe.each(RUNTIMES)('the daily summary on $name', (runtime) => {
   let open: OpenRuntime;
@@ -14,7 +16,7 @@ describe.each(RUNTIMES)('the daily summary on $name', (runtime) => {
   const log: Log = { debug: record, info: record, warn: record, error: record, child: () => log };
   const at = (instant: string): Promise<void> => setClock(open.pool, new Date(instant));
   const told = async (): Promise<readonly string[]> => (await open.ledger.deliveries({}, { limit: 100 })).map((one) => `${one.channel} ${one.notice.dedupeKey}`).filter((one) => one.includes('daily_summary')).toReversed();
-  const run = (last: string | null = null, setting = SETTING): Promise<string | null> => summarise({ ledger: open.ledger, log }, setting, last);
+  const run = (last: string | null = null, setting = SETTING): Promise<string | null> => summarise({ ledger: open.ledger, alerts: open.alerts, log }, setting, last);
 
   beforeAll(async () => {
     lines = [];
@@ -96,12 +98,54 @@ describe.each(RUNTIMES)('the daily summary on $name', (runtime) => {
     expect(await run('2026-03-29', berlin)).toBe('2026-03-30');
   });
 
+  test('comes once a week on its weekday where that is asked for, over that week, and not again after a restart days later', async () => {
+    const weekly: DailySetting = { ...SETTING, every: 'week', on: 'wed' };
+    await at('2026-03-31T12:00:00Z');
+    const before = await told();
+    await at('2026-04-01T08:00:10Z'); // a Wednesday
+    expect(await run('2026-03-25', weekly)).toBe('2026-04-01');
+    expect((await told()).slice(before.length).toSorted()).toEqual(['mail daily_summary:2026-04-01', 'ops daily_summary:2026-04-01']);
+    expect((await open.ledger.deliveries({}, { limit: 1 }))[0]?.notice).toMatchObject({ title: expect.stringMatching(/^Weekly summary/), happened: expect.stringContaining('In the last 7 days') });
+    for (const later of ['2026-04-04T08:00:10Z', '2026-04-08T07:59:00Z']) {
+      await at(later);
+      expect(await run(null, weekly)).toBe('2026-04-01');
+    }
+    expect(await told()).toHaveLength(before.length + 2);
+  });
+
+  test('says how old keys are and what alerts fired, the oldest and the worst by name', async () => {
+    await at('2026-04-10T12:00:00Z');
+    const day = 86_400_000;
+    const now = Date.parse('2026-04-10T12:00:00Z');
+    await open.pool.query('update keyturn.credentials set current_key_id = null');
+    const ages = { new: 1, young: 29, middle: 30, old: 91, ancient: 400 };
+    await declared(open.ledger, ...Object.keys(ages));
+    for (const [name, days] of Object.entries(ages)) {
+      await open.pool.query(`insert into keyturn.keys (id, credential, issuer, issuer_key_id, name, prefix, scopes, state, proven, created_at) values ($1, $1, 'hm', $1, $1, 'hm_', '[]', 'current', true, $2)`, [name, new Date(now - days * day).toISOString()]);
+      await open.pool.query('update keyturn.credentials set current_key_id = $1 where name = $1', [name]);
+    }
+    const alert = (id: string, severity: 'info' | 'warning' | 'critical', firedDaysAgo: number, more: Partial<Alert> = {}): Alert => ({ ...firing(id, { subject: id, severity, title: `${id} is ${severity}` }, { version: 0, firedAt: now - firedDaysAgo * day }), ...more });
+    await open.alerts.apply({ dropped: [], channels: [], deliveries: [], alerts: [
+      alert('01A', 'warning', 3), alert('01B', 'critical', 0.5), alert('01C', 'critical', 0.2, { state: 'recovering' }), alert('01D', 'critical', 0.1, { state: 'resolved', endedAt: now }), alert('01E', 'info', 5, { state: 'pending', firedAt: null }),
+    ] });
+    expect(await open.alerts.figures(day)).toEqual({ fired: 3, open: { info: 0, warning: 1, critical: 2 }, worst: { id: '01B', title: '01B is critical', severity: 'critical' } });
+    const { keyAges, oldestKey } = await open.ledger.daily(day);
+    expect(keyAges).toEqual([2, 1, 1, 1]);
+    expect(oldestKey?.credential).toBe('ancient');
+    expect(Math.round((oldestKey?.ageMs ?? 0) / day)).toBe(400);
+    await at('2026-04-11T08:00:10Z');
+    await run();
+    expect((await open.ledger.deliveries({}, { limit: 1 }))[0]?.notice.facts).toMatchObject({
+      'Keys by age': '2 younger than 30 days, 1 of 30 to 90 days, 1 of 90 to 365 days, 1 older', 'Oldest key': expect.stringMatching(/^`ancient`, 400 days/), Alerts: '1 fired, not over: 2 critical and 1 warning', 'Worst alert': '01B is critical, `01B`',
+    });
+  });
+
   test('says that the record of the chain was changed, instead of an anchor; and without channels the log still has the end of the chain', async () => {
-    await at('2026-04-02T09:00:00Z');
+    await at('2026-04-12T09:00:00Z');
     const before = (await told()).length;
     lines = [];
     await run(null, { ...SETTING, channels: [] });
-    expect(lines).toEqual([expect.objectContaining({ day: '2026-04-02', auditHead: expect.stringMatching(/^\d+:[0-9a-f]{64}$/) })]);
+    expect(lines).toEqual([expect.objectContaining({ day: '2026-04-12', auditHead: expect.stringMatching(/^\d+:[0-9a-f]{64}$/) })]);
     expect(await told()).toHaveLength(before);
     await open.pool.query("update keyturn.meta set value = jsonb_set(value, '{pos}', '1') where key = 'audit.head'");
     await run();

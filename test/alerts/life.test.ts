@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LONGEST_STEP_MS, step, type News, type Seen } from '../../src/alerts/life.ts';
 import { isClosed, isEnded, type Alert } from '../../src/core/alert.ts';
-import { levelOf } from '../../src/core/finding.ts';
+import { levelOf, type Finding } from '../../src/core/finding.ts';
 import { found, LIFE, looked, MINUTE, START } from './alert-fixtures.ts';
 
 interface Look {
@@ -40,6 +40,12 @@ const CLEAR: Seen = { what: 'clear' };
 const UNSEEN: Seen = { what: 'unseen' };
 const times = (n: number, look: Look): readonly Look[] => Array.from({ length: n }, () => look);
 const said = (lived: Lived): readonly News[] => lived.news.filter((one) => one !== null);
+
+const told = (rule: 'key_unused' | 'request_rate', severity: Finding['severity'], hours: number): number => {
+  let alert = step(null, looked(found({ rule, severity })), START, LIFE).alert;
+  for (let minute = 5; minute <= hours * 60; minute += 5) alert = step(alert, looked(found({ rule, severity })), START + minute * MINUTE, LIFE).alert;
+  return alert?.told?.times ?? 0;
+};
 
 describe('levels', () => {
   it('to fire and to clear differ, and low values may be the bad ones', () => {
@@ -102,6 +108,11 @@ describe('the life of an alert', () => {
     expect([over.states.at(-2), said(over)]).toEqual(['resolved', ['fired', 'resolved']]);
     const unheard = live([{ seen: HIGH, muted: true }, ...times(20, { seen: CLEAR, muted: true }), { seen: CLEAR }]);
     expect([unheard.states.at(-1), said(unheard), isClosed(unheard.alert as Alert)]).toEqual(['resolved', [], true]);
+  });
+
+  it('what is untidy is said again after a day, for information only after a week; what is critical like all else', () => {
+    expect([told('request_rate', 'info', 25), told('key_unused', 'critical', 25)]).toEqual([7, 7]);
+    expect([told('key_unused', 'warning', 25), told('key_unused', 'info', 25), told('key_unused', 'info', 169)]).toEqual([2, 1, 2]);
   });
 
   it('a clock that jumps ends nothing, repeats nothing and fires nothing early', () => {

@@ -61,6 +61,8 @@ test('an alert is told by its route, looked after, silenced and over', async () 
   expect(await scanAt(21)).toMatchObject({ messages: 1 });
   expect((await open.ledger.deliveries({}, { limit: 5 })).map(({ notice }) => notice.title)).toEqual([`Over: ${finding.title}`, finding.title]);
   await expect(changes.acknowledgeAlert(alert?.id ?? '', ALICE)).rejects.toMatchObject({ code: 'ALERT_ENDED' });
+  await expect(questions.alerts({ credential: 'nobody' })).rejects.toMatchObject({ code: 'UNKNOWN_CREDENTIAL' });
+  await expect(questions.alerts({ rule: 'eror_rate' })).rejects.toMatchObject({ code: 'UNKNOWN_NAME' });
   await expect(questions.alert('01ZZZZ')).rejects.toMatchObject({ code: 'UNKNOWN_NAME' });
   await expect(changes.endSilence('01ZZZZ', ALICE)).rejects.toMatchObject({ code: 'UNKNOWN_NAME' });
   await expect(changes.silence({ matchers: ['team=x'], forMs: MINUTE }, ALICE)).rejects.toMatchObject({ code: 'USAGE' });

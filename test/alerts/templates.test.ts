@@ -116,6 +116,15 @@ describe('what all forms share', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.nat(150), (long, max) => clip(long, max).length <= max || long.length <= max));
   });
 
+  it('bounds what a mail may be, and says what it left out', () => {
+    const long = 'A word. '.repeat(20_000);
+    const huge: Notice = { ...notice, title: long, happened: long, means: long, todo: Array.from({ length: 90 }, () => long), facts: Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`Fact ${n}`, long])) };
+    for (const form of [renderText(huge), renderHtml(huge)]) {
+      expect(form.length).toBeLessThan(500_000);
+      for (const says of ['characters cut', '40 steps left out', '200 facts left out']) expect(form).toContain(says);
+    }
+  });
+
   it('splits text at pairs of backticks and loses nothing', () => {
     expect(segments('a `b` c `d')).toEqual([
       { code: false, text: 'a ' },
@@ -123,5 +132,21 @@ describe('what all forms share', () => {
       { code: false, text: ' c `d' },
     ]);
     fc.assert(fc.property(text, (any) => segments(any).map((part) => (part.code ? `\`${part.text}\`` : part.text)).join('') === any));
+  });
+});
+
+describe('a notice that asks for a decision', () => {
+  const url = 'https://keyturn.example.com/approve/01JR.t1.m?a="b"&c=<d>';
+  const asking: Notice = { ...notice, ask: { response: '01JR', expiresAt: '2026-03-04T06:06:07.000Z', url } };
+
+  it('has its link in every form for people, whole and escaped, with what it does and until when', () => {
+    expect(renderText(asking)).toContain(`See what would happen, and decide:\n\n${url}\n\nOpening it changes nothing. It works once, until 2026-03-04 06:06 UTC`);
+    expect(renderHtml(asking)).toContain('<a href="https://keyturn.example.com/approve/01JR.t1.m?a=&quot;b&quot;&amp;c=&lt;d&gt;" rel="noreferrer"');
+    for (const form of ['whole', 'reply'] as const) expect(JSON.stringify(renderSlack(asking, { form }).blocks)).toContain('*<https://keyturn.example.com/approve/01JR.t1.m?a=\\"b\\"&amp;c=&lt;d&gt;|See what would happen, and decide>*');
+  });
+
+  it('without an address asks for nothing', () => {
+    const { url: _url, ...ask } = asking.ask ?? { response: '', expiresAt: '' };
+    for (const shown of [renderText({ ...asking, ask }), renderHtml({ ...asking, ask }), JSON.stringify(renderSlack({ ...asking, ask }))]) expect(shown).not.toContain('decide');
   });
 });

@@ -73,9 +73,9 @@ describe('the command line', () => {
   });
 
   it('acknowledges and silences with a reason, and not without', async () => {
-    expect((await cli('alerts', 'ack', '01JT', '--why', 'on it')).stdout).toContain('You look after alert 01JTALERT0001');
-    expect((await cli('silence', 'credential=prod-*', 'rule=error_rate', '--for', '2h', '--why', 'load test')).stdout).toContain('of open alerts it fits 2. End it with `keyturn silences end 01JTSILENCE01`');
-    expect((await cli('silences', 'end', '01JTSILENCE01', '--why', 'done')).stdout).toContain('Ended silence');
+    expect((await cli('alerts', 'ack', '01JT', '--reason', 'on it')).stdout).toContain('You look after alert 01JTALERT0001');
+    expect((await cli('silence', 'credential=prod-*', 'rule=error_rate', '--for', '2h', '--reason', 'load test')).stdout).toContain('of open alerts it fits 2. End it with `keyturn silences end 01JTSILENCE01`');
+    expect((await cli('silences', 'end', '01JTSILENCE01', '--reason', 'done')).stdout).toContain('Ended silence');
     expect(worker.calls.map(({ operation, given, actor }) => [operation, given, actor])).toEqual([
       ['acknowledgeAlert', { id: '01JT' }, { who: `cli:alice@${hostname()}`, why: 'on it' }],
       ['silence', { matchers: ['credential=prod-*', 'rule=error_rate'], forMs: 7_200_000 }, { who: `cli:alice@${hostname()}`, why: 'load test' }],
@@ -84,10 +84,10 @@ describe('the command line', () => {
   });
 
   it.each([
-    [['alerts', 'ack', '01JT'], 'An acknowledgement wants a --why'],
-    [['silence', 'credential=x', '--for', '2h'], 'A silence wants a --why'],
-    [['silence', 'credential=x', '--why', 'y'], 'A silence wants an end.'],
-    [['silence', 'credentials=x', '--for', '2h', '--why', 'y'], '"credentials=x" is no matcher.'],
+    [['alerts', 'ack', '01JT'], 'An acknowledgement wants a --reason'],
+    [['silence', 'credential=x', '--for', '2h'], 'A silence wants a --reason'],
+    [['silence', 'credential=x', '--reason', 'y'], 'A silence wants an end.'],
+    [['silence', 'credentials=x', '--for', '2h', '--reason', 'y'], '"credentials=x" is no matcher.'],
     [['silence', '--for', '2h'], "missing required argument 'matcher'"],
     [['alerts', 'route', '--severity', 'bad'], '--severity takes info, warning or critical.'],
   ])('%j makes no sense: exit 2, and nothing is done', async (args, says) => {

@@ -12,6 +12,9 @@ import { KeyturnError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { ALERT_OPERATIONS } from '../support/fake-alerts.ts';
+import { DRILL_OPERATIONS } from '../support/fake-drills.ts';
+import { INCIDENT_OPERATIONS } from '../support/fake-incidents.ts';
+import { RESPONSE_OPERATIONS } from '../support/fake-responses.ts';
 import { fakeWorker, type FakeWorker } from '../support/fake-operations.ts';
 import { freePort, until } from '../support/processes.ts';
 
@@ -121,6 +124,8 @@ describe('the typed client', () => {
     await client.status();
     await client.plan('prod-api-server');
     await client.keys({ credential: 'prod-api-server', issuer: 'hypermemory' });
+    await client.revocationPlan({ what: 'prod-api-server', as: 'credential', issuer: 'hypermemory', replace: false });
+    await client.revocationPlan({ owner: 'platform' });
     await client.usage({ credential: 'prod-api-server', sinceMs: 3_600_000 });
     await client.rotations({ credential: 'prod-api-server', open: true, limit: 5 });
     await client.rotation(id);
@@ -128,9 +133,12 @@ describe('the typed client', () => {
     await client.verifyAudit();
     await client.verifyAudit([{ seq: 7, hash: HASH }]);
     await client.verifyAudit([{ seq: 7, hash: HASH }, { seq: 9, hash: HASH }]);
+    await client.leaks({ source: 'github', credential: 'prod-api-server', open: true, limit: 9 });
     await client.doctor();
     await client.rotate({ owner: 'ci' }, ACTOR);
     await client.revoke('ci-testing', ACTOR);
+    await client.revoke('ci-testing', ACTOR, { as: 'credential', issuer: 'hypermemory', replace: false });
+    await client.revokeOwned('platform', false, ACTOR);
     await client.adopt({ credential: 'ci-testing', keyId: 'key_9' }, ACTOR);
     await client.pause({ scope: 'issuer', name: 'hypermemory' }, ACTOR);
     await client.resume({ scope: 'all', name: null }, ACTOR);
@@ -138,6 +146,7 @@ describe('the typed client', () => {
     await client.resumeRotation(id, ACTOR);
     await client.publish('ci-testing', ACTOR);
     await client.settle(['debt/prod/1'], ACTOR);
+    await client.takeRecord({ record: '{}', unsigned: true }, ACTOR);
     await client.retryDeliveries(null, ACTOR);
     await client.reload(ACTOR);
     expect(worker.calls.filter((call) => call.actor !== null).every((call) => JSON.stringify(call.actor) === JSON.stringify(ACTOR))).toBe(true);
@@ -146,6 +155,8 @@ describe('the typed client', () => {
       ['status', {}],
       ['plan', { credential: 'prod-api-server' }],
       ['keys', { credential: 'prod-api-server', issuer: 'hypermemory' }],
+      ['revocationPlan', { what: 'prod-api-server', as: 'credential', issuer: 'hypermemory', replace: false }],
+      ['revocationPlan', { owner: 'platform' }],
       ['usage', { credential: 'prod-api-server', sinceMs: 3_600_000 }],
       ['rotations', { credential: 'prod-api-server', open: true, limit: 5 }],
       ['rotation', { id }],
@@ -153,9 +164,12 @@ describe('the typed client', () => {
       ['verifyAudit', { anchors: [] }],
       ['verifyAudit', { anchors: [{ seq: 7, hash: HASH }] }],
       ['verifyAudit', { anchors: [{ seq: 7, hash: HASH }, { seq: 9, hash: HASH }] }],
+      ['leaks', { source: 'github', credential: 'prod-api-server', open: true, limit: 9 }],
       ['doctor', {}],
       ['rotate', { owner: 'ci' }],
-      ['revoke', { credential: 'ci-testing' }],
+      ['revoke', { what: 'ci-testing', replace: true }],
+      ['revoke', { what: 'ci-testing', as: 'credential', issuer: 'hypermemory', replace: false }],
+      ['revokeOwned', { owner: 'platform', replace: false }],
       ['adopt', { credential: 'ci-testing', keyId: 'key_9' }],
       ['pause', { scope: 'issuer', name: 'hypermemory' }],
       ['resume', { scope: 'all', name: null }],
@@ -163,10 +177,11 @@ describe('the typed client', () => {
       ['resumeRotation', { id }],
       ['publish', { credential: 'ci-testing' }],
       ['settle', { ids: ['debt/prod/1'] }],
+      ['takeRecord', { record: '{}', unsigned: true }],
       ['retryDeliveries', { channel: null }],
       ['reload', {}],
     ]);
-    expect(new Set(worker.calls.map((call) => call.operation))).toEqual(new Set(Object.keys(worker.operations).filter((operation) => !ALERT_OPERATIONS.includes(operation))));
+    expect(new Set(worker.calls.map((call) => call.operation))).toEqual(new Set(Object.keys(worker.operations).filter((operation) => ![...ALERT_OPERATIONS, ...INCIDENT_OPERATIONS, ...RESPONSE_OPERATIONS, ...DRILL_OPERATIONS].includes(operation))));
   });
 
   it('throws the error that the worker threw: code, message, todo', async () => {

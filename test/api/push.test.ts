@@ -68,6 +68,15 @@ test('a batch counts once, plain or gzip, by its id or by its content', async ()
   expect(await requests()).toBe(8);
 });
 
+test('a body without records tells each time anew that its sender lives', async () => {
+  const pushed: unknown[] = [];
+  for (const body of ['', '\n', '']) {
+    expect((await push(body)).body).toMatchObject({ records: 0, repeated: false });
+    pushed.push((await open.usage.source('apps')).version);
+  }
+  expect(new Set(pushed).size).toBe(3);
+});
+
 test('its token opens nothing else, and no other token opens it', async () => {
   for (const authorization of ['', 'Bearer wrong', 'Bearer api-token-0123456789']) expect((await push(record(1), { authorization })).body.error?.code).toBe('UNAUTHENTICATED');
   expect((await push(record(1), {}, 'nobody')).body.error?.code, 'names of sources are not told').toBe('UNAUTHENTICATED');

@@ -113,10 +113,10 @@ describe('webhook channel', () => {
   it('speaks Alertmanager: fires until told otherwise, ends what fired under another severity, and resolves nothing else', async () => {
     const manager = channel({ format: 'alertmanager' });
     const root = await manager.send(ofIncident(null, 'firing', { severity: 'warning' }), never);
-    await manager.send(ofIncident(root, 'firing', { severity: 'critical' }), never);
-    await manager.send(ofIncident(root, 'resolved', { severity: 'critical' }), never);
+    await manager.send(ofIncident(root, 'firing', { severity: 'critical' }, ['warning']), never);
+    await manager.send(ofIncident(root, 'resolved', { severity: 'info' }, ['critical', 'warning']), never);
     const ends = receiver.caught.map(({ body }) => (JSON.parse(body) as { labels: Record<string, string>; endsAt: string; startsAt: string }[]).map(({ labels, endsAt, startsAt }) => [labels['severity'], startsAt <= endsAt, Date.parse(endsAt) > Date.now() + 60_000]));
-    expect(ends).toEqual([[['warning', true, true]], [['critical', true, true], ['warning', true, false]], [['critical', true, false]]]);
+    expect(ends).toEqual([[['warning', true, true]], [['critical', true, true], ['warning', true, false]], [['critical', true, false], ['warning', true, false]]]);
     const [first] = JSON.parse(receiver.caught[0]?.body ?? '[]') as { labels: object }[];
     expect(first).toMatchObject({ labels: { alertname: 'Keyturn_rotation_done', incident: '01JINCIDENT00000000000000000', credential: 'prod-api-server' } });
   });

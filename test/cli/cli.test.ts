@@ -5,6 +5,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, type Api } from '../../src/api/index.ts';
+import { recordText } from '../../src/app/break-glass/text.ts';
+import { sealRecord } from '../../src/core/break-glass.ts';
 import { KeyturnError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Log } from '../../src/ports/log.ts';
@@ -48,11 +50,16 @@ const listenAt = async (path: string): Promise<void> => {
 };
 /** The names of all modules that a command loads, somewhere in the text. */
 
+const owned = (): Promise<CliResult> => cli('revoke', '--owner', 'platform', '--no-replace', '--yes', '--reason', 'left');
+
 describe('a command line that makes no sense', () => {
   const bad: readonly (readonly [args: readonly string[], says: string])[] = [
     [['rotat'], "unknown command 'rotat'\n(Did you mean rotate?)"],
     [['status', '--jsn'], "unknown option '--jsn'\n(Did you mean --json?)"],
-    [['revoke'], "missing required argument 'credential'"],
+    [['revoke', '--reason', 'leak'], 'Name either what is to be revoked or an --owner.'],
+    [['revoke', 'ci-testing', '--owner', 'platform', '--reason', 'leak'], 'Name either what is to be revoked or an --owner.'],
+    [['revoke', 'ci-testing', '--as', 'leak', '--reason', 'leak'], '--as takes credential or key.'],
+    [['revoke', '--owner', 'platform', '--reason', 'leak'], 'nobody can be asked here.\n  Add --yes'],
     [['status', 'extra'], 'too many arguments'],
     [['rotate'], 'Name either credentials or an --owner to rotate.'],
     [['rotate', 'a', '--owner', 'b'], 'Name either credentials or an --owner to rotate.'],
@@ -60,6 +67,9 @@ describe('a command line that makes no sense', () => {
     [['rotate', 'a', '--wait', '--timeout', 'soon'], '--timeout takes a duration.'],
     [['revoke', 'ci-testing', '--yes'], 'A revocation wants a --reason'],
     [['revoke', 'ci-testing', '--reason', 'leak'], 'nobody can be asked here.\n  Add --yes'],
+    [['responses', '--state', 'dead'], '--state takes one of waiting, accepted, done,'],
+    [['responses', 'approve', '01JT'], 'An approval wants a --reason'],
+    [['responses', 'decline', '01JT'], 'A refusal wants a --reason'],
     [['rotations', 'abort'], "missing required argument 'id'"],
     [['doctor', '--yes'], '--yes goes with --settle.'],
     [['doctor', '--settle'], 'nobody can be asked here.\n  See the plan with `keyturn doctor --json`, then add --yes.'],
@@ -154,7 +164,7 @@ describe('changes', () => {
     expect(changes()).toEqual([
       ['rotate', { credentials: ['prod-api-server'] }, WHO, 'monthly'],
       ['rotate', { owner: 'ci' }, WHO, ''],
-      ['revoke', { credential: 'ci-testing' }, WHO, 'leaked'],
+      ['revoke', { what: 'ci-testing', replace: true }, WHO, 'leaked'],
       ['adopt', { credential: 'ci-testing', keyId: 'key_9' }, WHO, ''],
       ['pause', { scope: 'issuer', name: 'hypermemory' }, WHO, 'freeze'],
       ['resume', { scope: 'credential', name: 'ci-testing' }, WHO, ''],
@@ -164,9 +174,46 @@ describe('changes', () => {
     ]);
   });
 
+  it('revoke one key by its id, with what it is to be read as, and without a replacement', async () => {
+    worker.answers.keysById = { key_1: 'ci-testing' };
+    const result = await cli('revoke', 'key_1', '--as', 'key', '--issuer', 'hypermemory', '--no-replace', '--emergency', '--yes', '--reason', 'leaked');
+    expect([result.code, result.stdout]).toEqual([0, expect.stringContaining('ci-testing\t')]);
+    expect(worker.calls.map(({ operation, given }) => [operation, given])).toEqual([['revoke', { what: 'key_1', as: 'key', issuer: 'hypermemory', replace: false }]]);
+  });
+
+  it('revoke says by its exit code that what was named is dead already', async () => {
+    worker.failNext('revoke', new KeyturnError('ALREADY_REVOKED', 'Key key_1 of ci-testing is revoked; nothing was changed.', { effect: 'none' }));
+    expect(await cli('revoke', 'ci-testing', '--yes', '--reason', 'leaked')).toMatchObject({ code: 6, stdout: '', stderr: expect.stringContaining('nothing was changed') });
+  });
+
+  it('revoke all of an owner: the plan first, also with --yes, then a line each; 1 where one could not be, 6 where nothing was left', async () => {
+    const all = await owned();
+    expect([all.code, all.stderr]).toEqual([0, expect.stringContaining('revoked at once')]);
+    expect(new Set(all.stdout.trim().split('\n').map((line) => line.split('\t')[2]))).toEqual(new Set(['requested']));
+    expect(worker.calls.map(({ operation, given }) => [operation, given])).toEqual([['revocationPlan', { owner: 'platform', replace: false }], ['revokeOwned', { owner: 'platform', replace: false }]]);
+    worker.answers.owned = [{ credential: 'a', requested: null, nothing: true, problem: 'a has no living key; nothing was changed.' }];
+    expect(await owned()).toMatchObject({ code: 6, stdout: 'a\t-\tnothing\ta has no living key; nothing was changed.\n' });
+    worker.answers.owned = [...worker.answers.owned, { credential: 'b', requested: null, nothing: false, problem: 'b cannot be bound.' }];
+    expect(await owned()).toMatchObject({ code: 1, stdout: expect.stringContaining('b\t-\tfailed\tb cannot be bound.\n') });
+  });
+
   it('revoke at once with --yes, asking nothing else of the worker first', async () => {
     await cli('revoke', 'ci-testing', '--yes', '--reason', 'leaked');
     expect(worker.calls.map((call) => call.operation)).toEqual(['revoke']);
+  });
+
+  it('break-glass import takes a signed record as it is, and one without a signature only from who vouches for it', async () => {
+    const record = { id: '01K0000000000000000000000A', issuer: 'hm', keyId: 'key_1', name: 'n', prefix: 'hm_live_', credential: null, who: 'cli:bob@laptop', why: 'leaked', askedAt: '2026-11-26T10:00:00.000Z', revokedAt: null, outcome: null };
+    const texts = { signed: recordText(sealRecord(record, new Secret('root-key-of-the-tests-0123456789abcdef'))), unsigned: recordText(sealRecord(record, null)), cut: '{"keyturn":"break-glass",' };
+    for (const [name, text] of Object.entries(texts)) writeFileSync(join(directory, `${name}.json`), text);
+    expect(await cli('break-glass', 'import', 'signed.json', '--reason', 'was away')).toMatchObject({ code: 0, stdout: '01\ttaken\t-\tthe key is dead\n' });
+    expect(await cli('break-glass', 'import', 'unsigned.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
+    expect(await cli('break-glass', 'import', 'unsigned.json', '--yes')).toMatchObject({ code: 0 });
+    expect(await cli('break-glass', 'import', 'cut.json', '--yes')).toMatchObject({ code: 1, stderr: expect.stringContaining('no whole break-glass record') });
+    expect(await cli('break-glass', 'import', 'none.json')).toMatchObject({ code: 2, stderr: expect.stringContaining('none.json cannot be read') });
+    expect(changes()).toEqual([['takeRecord', { record: texts.signed, unsigned: false }, WHO, 'was away'], ['takeRecord', { record: texts.unsigned, unsigned: true }, WHO, '']]);
+    worker.answers.taken = { id: '01', issuer: 'hm', keyId: 'key_1', outcome: 'not_dead', detail: 'hm lists the key as live', credential: null, rotationId: null };
+    expect(await cli('break-glass', 'import', 'signed.json', '--json')).toMatchObject({ code: 1, stdout: expect.stringContaining('"not_dead"') });
   });
 
   it('say when a rotation was open already', async () => {
@@ -304,10 +351,15 @@ describe('listings', () => {
       debts: [{ id: 'd', credential: 'prod', issuerKeyId: 'key_7', cause: 'superseded', ageMs: 7_200_000, attempts: 9, nextTryAt: new Date().toISOString(), lastError: 'It is down.', todo: [] }],
       pauses: [{ scope: 'all', name: null, by: 'cli:bob@x', why: 'freeze', since: new Date().toISOString() }],
       stuckDeliveries: [{ id: 's', channel: 'ops', title: 'Blocked', lastError: 'channel_not_found' }],
+      channels: [
+        { channel: 'mail', waiting: 4, stuck: 0, oldestAgeMs: 7_200_000, failingMs: 7_200_000, lastError: 'It does not answer.' },
+        { channel: 'hiccup', waiting: 1, stuck: 0, oldestAgeMs: 60_000, failingMs: 60_000, lastError: '503' },
+      ],
       warnings: ['something odd'],
     };
     const { stdout } = await cli('status');
-    for (const part of ['lost has no key', 'key_7 of prod is not revoked yet (superseded, for 2h, 9 tries', 'Paused: everything, by cli:bob@x', 'keyturn deliveries retry ops', 'something odd']) expect(stdout).toContain(part);
+    expect(stdout).not.toContain('hiccup');
+    for (const part of ['lost has no key', 'key_7 of prod is not revoked yet (superseded, for 2h, 9 tries', 'Paused: everything, by cli:bob@x', 'keyturn deliveries retry ops', 'Channel mail takes no messages for 2h, 4 wait: It does not answer.', 'something odd']) expect(stdout).toContain(part);
   });
 
   it('rotations show has the whole history', async () => {

@@ -59,7 +59,17 @@ describe('starting the command line', () => {
     ['a socket that is named', ['status', '--json', '--config', 'none.yaml', '--socket', 'keyturn.sock']],
     ['a data directory that the configuration names', ['status']],
   ])('status loads the client of the API besides, for %s', async (_where, args) => {
-    expect(await loadedBy(...args)).toEqual({ code: 0, packages: ['commander', 'picocolors'], sources: ['src/api/alert-client.ts', 'src/api/client-errors.ts', 'src/api/client.ts', ...LIGHT] });
+    expect(await loadedBy(...args)).toEqual({ code: 0, packages: ['commander', 'picocolors'], sources: ['src/api/alert-client.ts', 'src/api/client-errors.ts', 'src/api/client.ts', 'src/api/drill-client.ts', 'src/api/incident-client.ts', 'src/api/response-client.ts', ...LIGHT] });
+  });
+
+  it('revoke --direct loads nothing of the ledger or the queue, and no driver of theirs', async () => {
+    writeFileSync(join(directory, 'admin.key'), 'hm_live_0123456789abcdef');
+    writeFileSync(join(directory, 'glass.yaml'), 'version: 1\nissuers: { hm: { type: hypermemory, adminKey: "${file:admin.key}", baseUrl: "http://127.0.0.1:1" } }\n');
+    const { code, packages, sources } = await loadedBy('revoke', 'key_1', '--direct', '--yes', '--reason', 'x', '--timeout', '1s', '--config', 'glass.yaml', '--record', 'records');
+    expect(code).toBe(1);
+    expect(sources).toContain('src/app/break-glass/kill.ts');
+    expect(sources.filter((path) => /^(src\/(ledger|queue|rotation|api\/(?!client|alert-client|drill-client|incident-client|response-client))|jobs)/.test(path))).toEqual([]);
+    expect(packages.filter((name) => ['pg', 'kysely', '@electric-sql/pglite', 'bullmq', 'ioredis', 'fastify'].includes(name))).toEqual([]);
   });
 
   it('is seen by this test where it is heavy: validate loads the schema', async () => {

@@ -5,12 +5,21 @@ import { changed, GOOD, load } from './support.ts';
 
 const MINUTE = 60_000;
 
+const expireMs = (more: string): number => alertSettings(load(`${GOOD}${more}`).config).life.expireMs / MINUTE;
+
 describe('the section alerts', () => {
   it('has defaults for all of it', () => {
     expect(alertSettings(load(GOOD).config)).toEqual({
       life: { repeatMs: 240 * MINUTE, holdMs: 10 * MINUTE, maxHoldMs: 120 * MINUTE, flapMs: 60 * MINUTE, expireMs: 120 * MINUTE },
       groupWindowMs: 30_000, perMinute: 10, keptMs: 90 * 1_440 * MINUTE, maintenance: [],
     });
+  });
+
+  it('expires nothing between two looks, however far apart those are configured', () => {
+    expect(expireMs('alerts: { expire: 1m }\n')).toBe(45);
+    expect(expireMs('worker: { intervals: { inventory: 6h } }\n')).toBe(18 * 60);
+    expect(expireMs('worker: { intervals: { scan: 1h } }\n')).toBe(180);
+    expect(expireMs('alerts: { expire: 1d }\n')).toBe(1_440);
   });
 
   it('takes windows as policies have them, and matchers as silences do', () => {

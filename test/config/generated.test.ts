@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { branches, configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts';
 import { renderConfigDocs } from '../../scripts/generate/config-docs.ts';
 import { renderErrorDocs } from '../../scripts/generate/error-docs.ts';
+import { renderRulesDocs } from '../../scripts/generate/rules-docs.ts';
 import { renderJsonSchema } from '../../scripts/generate/json-schema.ts';
 import { ERROR_CODES } from '../../src/core/errors.ts';
 
@@ -24,6 +25,7 @@ describe('generated files', () => {
     expect(await file('config/keyturn.schema.json')).toBe(renderJsonSchema());
     expect(await file('docs/config.md')).toBe(renderConfigDocs());
     expect(await file('docs/errors.md')).toBe(renderErrorDocs());
+    expect(await file('docs/rules.md')).toBe(renderRulesDocs(await file('docs/rules.md')));
   });
 
   it('describe every field', () => {

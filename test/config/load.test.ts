@@ -9,6 +9,9 @@ import { changed, GOOD, load, problems } from './support.ts';
 
 const windowOf = (given: string) => load(changed('{ every: 30d }', `{ every: 30d, window: ${given} }`)).config.policies['monthly']?.window;
 
+const withHook = (hook: string): string => changed('policies:', `  hook: { type: webhook, ${hook} }\npolicies:`);
+const warningsOf = (url: string): readonly string[] => load(withHook(`url: "${url}", secret: "\${env:S}"`)).warnings;
+
 const summaryOf = (given: string) => summaryFor(load(`${GOOD}${given}`).config);
 
 const withTwin = (place: string): string => `${GOOD}  other-api:\n    issuer: hm\n    scopes: [memory:read]\n    stores: [${place}]\n`.replace('stores:\n', 'stores:\n  aws2: { type: aws-secrets-manager, region: eu-west-1 }\n');
@@ -53,11 +56,11 @@ describe('a configuration that is right', () => {
   });
 });
 
-describe('the daily summary', () => {
+describe('the summary', () => {
   it('comes at 08:00 UTC to whoever gets mere news, unless set otherwise', () => {
-    expect(summaryOf('')).toEqual({ at: '08:00', timezone: 'UTC', channels: ['ops'] });
-    expect(summaryOf('routes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ at: '08:00', timezone: 'UTC', channels: [] });
-    expect(summaryOf('summary: { at: "17:30", timezone: Europe/Berlin, channels: [ops] }\nroutes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ at: '17:30', timezone: 'Europe/Berlin', channels: ['ops'] });
+    expect(summaryOf('')).toEqual({ every: 'day', on: 'mon', at: '08:00', timezone: 'UTC', channels: ['ops'] });
+    expect(summaryOf('routes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ every: 'day', on: 'mon', at: '08:00', timezone: 'UTC', channels: [] });
+    expect(summaryOf('summary: { every: week, on: fri, at: "17:30", timezone: Europe/Berlin, channels: [ops] }\nroutes:\n  - { channels: [ops], severity: [critical] }\n')).toEqual({ every: 'week', on: 'fri', at: '17:30', timezone: 'Europe/Berlin', channels: ['ops'] });
     expect(summaryOf('summary: off\n').channels).toEqual([]);
   });
 
@@ -68,7 +71,24 @@ describe('the daily summary', () => {
       expect.stringMatching(/summary\.channels\[0\]: no channel "opps" is declared, did you mean "ops"\?/),
       expect.stringMatching(/summary\.when: is no known key/),
     ]);
-    expect(problems(`${GOOD}summary: no\n`)).toEqual([expect.stringMatching(/summary: is no summary \(expected at, timezone and channels, or off\)$/)]);
+    expect(problems(`${GOOD}summary: no\n`)).toEqual([expect.stringMatching(/summary: is no summary \(expected every, on, at, timezone and channels, or off\)$/)]);
+  });
+});
+
+describe('webhooks', () => {
+  it('need what their format needs, and an address that is one', () => {
+    expect(problems(withHook('url: "https://in.example.com"'))).toEqual([expect.stringMatching(/channels\.hook: has no secret, which format keyturn needs$/)]);
+    expect(problems(withHook('secret: "${env:S}"'))).toEqual([expect.stringMatching(/channels\.hook: has no url, which format keyturn needs$/)]);
+    expect(problems(withHook('format: pagerduty'))).toEqual([expect.stringMatching(/channels\.hook: has no routingKey, which format pagerduty needs$/)]);
+    expect(problems(withHook('format: alertmanager'))).toEqual([expect.stringMatching(/channels\.hook: has no url, which format alertmanager needs$/)]);
+    expect(problems(withHook('url: "in.example.com", secret: "${env:S}"'))).toEqual([expect.stringMatching(/channels\.hook\.url: is no address \(expected http:/)]);
+    expect(problems(withHook('url: "https://me:pw@in.example.com", secret: "${env:S}"'))).toEqual([expect.stringMatching(/channels\.hook\.url: carries a user or password/)]);
+    expect(problems(withHook('url: "https://in.example.com", secret: plain-text'))).toEqual([expect.stringMatching(/channels\.hook\.secret/)]);
+  });
+
+  it('that would send in the clear are warned of, but for loopback', () => {
+    expect(warningsOf('http://in.example.com/x')).toEqual([expect.stringMatching(/channels\.hook\.url: sends messages unencrypted$/)]);
+    for (const url of ['https://in.example.com/x', 'http://127.0.0.1:9093/api/v2/alerts', 'http://localhost/x']) expect(warningsOf(url)).toEqual([]);
   });
 });
 
@@ -100,6 +120,14 @@ credentials:
       '15:13: credentials.prod-api.scopes: is empty (expected a list of scopes)',
       '16:23: credentials.prod-api.stores[0].store: no store "nowhere" is declared (expected env)',
     ]);
+  });
+
+  it.each([
+    ['{ every: 30d, drill: weekly }', /policies\.monthly\.drill: is no time for drills: .*\(expected monthly, or a cron pattern/],
+    ['{ every: 30d, drill: "0 0 31 2 *" }', /policies\.monthly\.drill: is no time for drills: it never comes/],
+    ['{ every: 30d, strategy: replace, allowDowntime: true, drill: monthly }', /policies\.monthly\.drill: needs room for a throw-away key/],
+  ])('says what is wrong with drills: %s', (policy, says) => {
+    expect(problems(changed('{ every: 30d }', policy))).toEqual([expect.stringMatching(says)]);
   });
 
   it('is one error of code CONFIG_INVALID, exit 2', async () => {

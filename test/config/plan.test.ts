@@ -56,6 +56,11 @@ describe('a plan', () => {
     expect(first(named).plan.checks.map((check) => check.name)).toEqual(['health', 'mine']);
   });
 
+  it.each([['monthly', '0 9 1 * *'], ['"30 4 * * 1"', '30 4 * * 1']])('knows when drills are due: %s', (written, cron) => {
+    expect(first(changed('{ every: 30d }', `{ every: 30d, drill: ${written} }`)).plan.policy.drill).toBe(cron);
+    expect('drill' in first(GOOD).plan.policy).toBe(false);
+  });
+
   it('without a policy is rotated only by hand', () => {
     expect(first(changed('policy: monthly\n', 'owner: ops\n')).plan.policy).toMatchObject({ name: 'by-hand', cron: null, everyMs: null, overlapMs: 86_400_000 });
   });

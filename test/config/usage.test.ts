@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pushDefinitions, usageDefinitions } from '../../src/config/plan.ts';
+import { pushSources, usageDefinitions } from '../../src/config/plan.ts';
 import { open, SOURCES } from '../../src/app/registry.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createHyperMemoryIssuer } from '../../src/issuers/hypermemory/index.ts';
@@ -16,7 +16,7 @@ const USAGE = `${GOOD}usage:
 test('usage sources are opened by their definitions; pushes are apart', () => {
   const { config } = load(USAGE);
   expect(config.usage.retention).toEqual({ minutes: 14 * 86_400_000, hours: 400 * 86_400_000, callers: 30 * 86_400_000 });
-  expect(pushDefinitions(config).map(({ name }) => name)).toEqual(['batch']);
+  expect(pushSources(config)).toMatchObject([{ name: 'batch', lateness: 120_000 }]);
   const issuer = createHyperMemoryIssuer({ name: 'hm', baseUrl: 'http://127.0.0.1:9', adminKey: () => Promise.resolve(new Secret('hm_live_x12345678')), generation: 1, timeoutMs: 1_000, listLagMs: 0 });
   const opened = usageDefinitions(config).map((definition) => open(SOURCES, definition, async () => new Secret('resolved-secret'), { issuer: () => issuer, fingerprint: String }));
   expect(opened.map(({ name, type, describe }) => [name, type, describe])).toEqual([

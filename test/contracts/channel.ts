@@ -50,8 +50,8 @@ export function outgoing(changes: Partial<Notice> = {}, attempt = 1, deliveryId 
 }
 
 /** A message of an incident: the first without a receipt. */
-export function ofIncident(rootReceipt: string | null, status: IncidentNews['status'] = 'firing', changes: Partial<Notice> = {}): Outgoing {
-  return { ...outgoing(changes), incident: { id: '01JINCIDENT00000000000000000', status, rootReceipt } };
+export function ofIncident(rootReceipt: string | null, status: IncidentNews['status'] = 'firing', changes: Partial<Notice> = {}, toldAs: IncidentNews['toldAs'] = []): Outgoing {
+  return { ...outgoing(changes), incident: { id: '01JINCIDENT00000000000000000', status, rootReceipt, toldAs } };
 }
 
 export async function refusal(work: Promise<unknown>): Promise<KeyturnError> {

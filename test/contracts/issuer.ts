@@ -61,6 +61,8 @@ async function listed(issuer: Issuer, name: string): Promise<IssuedKey> {
   return (await find()) as IssuedKey;
 }
 
+const asked = (needs: readonly string[]) => needs.map((need) => ({ need, refused: false }));
+
 export function runIssuerContract(name: string, makeHarness: () => Promise<IssuerHarness>): void {
   describe(`issuer contract: ${name}`, () => {
     let harness: IssuerHarness;
@@ -142,6 +144,32 @@ export function runIssuerContract(name: string, makeHarness: () => Promise<Issue
       if (harness.fillUp !== null && account.keyLimit !== null) expect(account.keyLimit).toBeGreaterThan(account.liveKeys);
       await issuer.examine?.(signal());
       expect(await harness.liveNames()).toEqual(before);
+    });
+
+    it('names fewer scopes where they would do, and those granted where nothing less would', () => {
+      if (issuer.enough === undefined) return;
+      const [{ scopes }, { lesserScopes }] = [harness.wish, harness];
+      expect(issuer.enough(scopes, asked(lesserScopes))).toEqual(lesserScopes);
+      for (const granted of [scopes, lesserScopes]) expect(issuer.enough(granted, asked(granted))).toEqual(granted);
+      expect(issuer.enough(scopes, asked(['no such scope']))).toBeNull();
+    });
+
+    it('tells of its quota what can be counted with, and changes nothing by being asked', async () => {
+      if (issuer.quota === undefined) return;
+      const before = await harness.liveNames();
+      for (const { what, current, limit, period } of (await issuer.quota(signal())) ?? []) {
+        expect(what).toMatch(/^[a-z ]+$/);
+        expect(current).toBeGreaterThanOrEqual(0);
+        if (limit !== null) expect(limit).toBeGreaterThan(0);
+        if (period !== null) expect(period.end.getTime()).toBeGreaterThan(period.start.getTime());
+      }
+      expect(await harness.liveNames()).toEqual(before);
+      await harness.trouble('error');
+      expect(await failure(issuer.quota(signal())), 'no answer is not taken for no quota').toMatchObject({ code: 'ISSUER_UNAVAILABLE' });
+      await harness.trouble('html');
+      expect(await failure(issuer.quota(signal()))).toMatchObject({ code: 'ISSUER_BAD_ANSWER' });
+      await harness.trouble('none');
+      expect(await failure(harness.stranger.quota?.(signal()) ?? Promise.resolve())).toMatchObject({ code: 'ISSUER_DENIED' });
     });
 
     it('says so when the account allows no further key, and none came to exist', async () => {

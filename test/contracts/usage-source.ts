@@ -243,6 +243,9 @@ export function runUsageSourceContract(name: string, makeHarness: () => Promise<
       const read = await drain(first.cursor).catch((thrown: unknown) => thrown);
       if (read instanceof KeyturnError) expect(read.code).toMatch(/^SOURCE_/);
       else expect((read as Drained).malformed).toBeGreaterThan(0);
+      const probed = await harness.source.probe(never).catch((thrown: unknown) => thrown);
+      if (probed instanceof KeyturnError) expect(probed.code).toMatch(/^SOURCE_/);
+      else expect(probed).toEqual([expect.stringMatching(/^\P{Cc}{10,600}$/u)]);
       await harness.trouble('none');
       expect(tallyOf((await drain(first.cursor)).events)).toEqual(expected([use(2)]));
     });

@@ -23,7 +23,7 @@ const iso = date.map((d) => d.toISOString());
 export const key: fc.Arbitrary<KeyRecord> = fc.record({
   id: fc.constantFrom('k1', 'k2'), credential: fc.constant('prod-api'), issuer: fc.constant('hm'), issuerKeyId: fc.constantFrom('id1', 'id2'),
   name: fc.constant('n'), prefix: fc.constant('hm_live_'), fingerprint: fc.constantFrom('f1', 'f2'), scopes: fc.constant(['memory:write']),
-  state: fc.constantFrom('staged', 'current', 'draining', 'condemned', 'revoked', 'lost'), proven: fc.boolean(), rotationId: fc.constant(null),
+  state: fc.constantFrom('staged', 'current', 'draining', 'condemned', 'revoked', 'lost'), proven: fc.boolean(), rotationId: fc.constantFrom(null, 'r1'),
   createdAt: date, revokedAt: fc.constant(null),
 });
 
@@ -43,8 +43,9 @@ const problem = fc.record({ code: fc.constantFrom('key_limit', 'debt_open'), mes
 const notes = fc.record(
   {
     attempt, hazardUntil: iso, drifted: fc.boolean(), tidied: fc.boolean(), restoredAt: iso, lostAttempts: fc.nat(4), trouble: fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('boom'), retryAt: iso }),
+    revocation: fc.record({ keys: fc.constantFrom('every' as const, ['k1']), replace: fc.boolean() }), failing: fc.dictionary(fc.constantFrom('a', 'b'), fc.record({ count: fc.integer({ min: 1, max: 9 }), last: fc.constant('full'), retryAt: iso, accepted: fc.boolean() })), hooksAt: fc.nat(3),
     waited: fc.record({ reason: fc.constant('x'), times: fc.nat(9) }), hooksRun: fc.subarray(['promoted', 'rolled_back'] as const),
-    failure: fc.record({ reason: fc.constant('r'), message: fc.constant('m') }), told: fc.subarray(['held_late', 'held_unminted', 'drain_stuck']),
+    failure: fc.record({ reason: fc.constant('r'), message: fc.constant('m') }), told: fc.subarray(['held_late', 'held_unminted', 'drain_stuck', 'store_failed']),
   },
   { requiredKeys: [] },
 );
@@ -64,6 +65,7 @@ const sections = fc.record(
     places: fc.oneof(fc.array(place, { minLength: 1, maxLength: 3 }), fc.array(place.map((p): PlaceFact => ({ ...p, serving: 'new' })), { minLength: 1, maxLength: 2 })),
     oldKeyAlive: fc.option(fc.boolean()),
     oldValue: fc.constantFrom('held', 'gone', 'unknown'),
+    newValue: fc.constantFrom('held', 'gone', 'unknown'),
     currentKeyId: fc.option(fc.constant('k1')),
     application: fc.array(result, { maxLength: 2 }),
     drain: fc.record({
@@ -81,7 +83,7 @@ const base = fc.record({
     abortAsked: fc.option(fc.constant({ who: 'cli:alice@host', why: 'wrong scopes' })),
   }),
   plan: fc.constant(PLAN), notes, now: fc.constant(NOW), inStateMs: fc.constantFrom(0, 70_000, 700_000), oldKey: fc.option(key), newKey: fc.option(key),
-  debts: fc.nat(2).chain((open) => fc.nat(open).map((payable) => [open, payable] as const)).chain(([open, payable]) => fc.record({ open: fc.constant(open), payable: fc.constant(payable), untried: fc.nat(payable), oldestMs: fc.constant(0), lastError: fc.option(fc.constant('denied')) })),
+  debts: fc.nat(2).chain((open) => fc.nat(open).map((payable) => [open, payable] as const)).chain(([open, payable]) => fc.record({ open: fc.constant(open), payable: fc.constant(payable), untried: fc.nat(payable), oldestMs: fc.constant(0), nextTryMs: fc.nat(9_000), lastError: fc.option(fc.constant('denied')) })),
 });
 
 export const anyFacts: fc.Arbitrary<Facts> = fc.tuple(base, sections).map(([b, s]): Facts => ({ ...b, ...s }));

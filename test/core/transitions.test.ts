@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide, rowFor } from '../../src/core/decide.ts';
 import { whyNoAbort } from '../../src/core/abort.ts';
+import { isLiving } from '../../src/core/revocation.ts';
 import { TRANSITIONS } from '../../src/core/transitions/index.ts';
+import { readyPlaces } from '../../src/core/transitions/row.ts';
 import { PATHS, TERMINAL_STATES, type RotationState } from '../../src/core/vocabulary.ts';
 import { anyFacts, OPEN_STATES } from './facts-arbitrary.ts';
 
@@ -125,10 +127,28 @@ describe('what decide never does, whatever the facts', () => {
       fc.property(anyFacts, (f) => {
         const emergency = { ...f, rotation: { ...f.rotation, path: 'emergency' as const, state: 'requested' as const } };
         const decision = decide(emergency);
-        return decision.kind === 'go' && decision.to === 'revoking' && decision.condemn === 'every';
+        return decision.kind === 'go' && decision.to === 'revoking' && decision.condemn === 'asked';
       }),
       RUNS,
     );
+  });
+});
+
+const urgent = (f: Facts): Facts => ({ ...f, rotation: { ...f.rotation, path: 'emergency' } });
+const mints = (d: ReturnType<typeof decide>): boolean => d.kind === 'go' && d.to === 'creating';
+
+describe('an emergency, whatever the facts', () => {
+  test('waits for no store that fails while another can be written', () => {
+    always('promoting', (d) => d.kind !== 'wait', urgent, (f) => f.rotation.abortAsked === null && readyPlaces(f).length > 0);
+  });
+
+  test('creates nothing that nobody wants, and nothing while a key that was not named lives', () => {
+    for (const state of ['revoking', 'promoting'] as const) always(state, (d) => !mints(d), urgent, (f) => f.notes.revocation?.replace === false);
+    always('revoking', (d) => !mints(d), urgent, (f) => f.newKey !== null && isLiving(f.newKey));
+  });
+
+  test('never waits longer for its own debt than until it may be tried', () => {
+    always('revoking', (d, f) => d.kind !== 'wait' || d.ms <= Math.max(250, f.debts.nextTryMs), urgent);
   });
 });
 

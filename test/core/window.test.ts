@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { MaintenanceWindow } from '../../src/core/plan.ts';
+import type { MaintenanceWindow } from '../../src/core/window.ts';
 import { windowState } from '../../src/core/window.ts';
 import { CHANGES } from './zones.ts';
 

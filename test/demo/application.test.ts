@@ -2,8 +2,11 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { startApplication, type ApplicationReport } from '../../src/demo/application.ts';
-import { readServed } from '../../src/demo/env-file.ts';
+import { REFUSED, type Call } from '../../src/demo/caller.ts';
+import { readServed, servedValue } from '../../src/demo/env-file.ts';
+import { gapOf, isExcused } from '../../src/demo/gap.ts';
 import { inspectorOf } from '../../src/demo/inspector.ts';
+import { startOutsider } from '../../src/demo/outsider.ts';
 import { minted, client, sandbox, sha256, temporaryDir } from '../sandbox/support.ts';
 
 const SCOPES = ['memory:read', 'memory:write'];
@@ -29,6 +32,7 @@ async function rig() {
     },
     health: () => ask('/healthz'),
     drain: () => ask('/drain', 'POST'),
+    calls: async () => (await (await fetch(`${application.url}/calls`)).json()) as readonly Call[],
   };
 }
 
@@ -78,12 +82,42 @@ test('drained, it has counted every call that the service saw, and makes no more
   expect((await health()).requests).toBe(last.requests);
 });
 
+test('its record has every call, and between a key\'s death and the next one\'s first answer nothing but refusals', async () => {
+  const { api, mint, publish, health, drain, calls } = await rig();
+  const [leaked, next] = [await mint('leaked-key'), await mint('next-key')];
+  publish(leaked.key);
+  await eventually(async () => expect((await health()).requests).toBeGreaterThan(20));
+  await api.revokeKey(leaked.id);
+  await eventually(async () => expect((await health()).failures).toBeGreaterThan(3));
+  publish(next.key);
+  await eventually(async () => expect(await health()).toMatchObject({ ok: true }));
+  const [last, record] = [await drain(), await calls()];
+  const gap = gapOf((await inspectorOf(api.url).keys()).find(({ id }) => id === leaked.id), record);
+  expect(record).toHaveLength(last.requests);
+  expect(record.filter(({ problem }) => problem !== null)).toHaveLength(last.failures);
+  expect(record.filter((call) => call.problem !== null && !isExcused(call, gap))).toEqual([]);
+});
+
+test('whoever else has a key calls with it until it is refused, and not once more', async () => {
+  const { api, mint } = await rig();
+  const { id, key } = await mint('found-key');
+  const outsider = startOutsider({ baseUrl: api.url, key, agent: 'somebody/1.0', everyMs: 5 });
+  onTestFinished(() => outsider.stop());
+  await eventually(async () => expect(outsider.calls.filter(({ problem }) => problem === null).length).toBeGreaterThan(3));
+  await api.revokeKey(id);
+  await eventually(async () => expect(outsider.calls.at(-1)?.problem).toBe(REFUSED));
+  await outsider.stop();
+  expect(outsider.calls.filter(({ problem }) => problem !== null)).toHaveLength(1);
+  expect((await inspectorOf(api.url).keys())[0]).toMatchObject({ requests: outsider.calls.length - 1, requests_after_revocation: 1 });
+});
+
 test('the env file is read as fingerprints that match what the sandbox shows', async () => {
   const { api, mint, publish, envFile } = await rig();
   expect(await readServed(envFile)).toEqual({ current: null, backup: null });
   const [current, backup] = [await mint('current-key'), await mint('backup-key')];
   publish(current.key, backup.key);
   expect(await readServed(envFile)).toEqual({ current: sha256(current.key), backup: sha256(backup.key) });
+  expect(await servedValue(envFile)).toBe(current.key);
   const keys = await inspectorOf(api.url).keys();
   expect(keys.map(({ name }) => name)).toEqual(['current-key', 'backup-key']);
 });

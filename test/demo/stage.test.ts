@@ -12,7 +12,7 @@ import { temporaryDir } from '../sandbox/support.ts';
 
 test('the worker accepts the demo\'s configuration without a warning', () => {
   const text = configText({
-    sandboxUrl: 'http://127.0.0.1:4010', adminKeyFile: '/demo/admin.key', envFile: '/demo/app.env', dataDir: '/demo/data',
+    sandboxUrl: 'http://127.0.0.1:4010', adminKeyFile: '/demo/admin.key', envFile: '/demo/app.env', dataDir: '/demo/data', apiPort: 24_000,
     healthUrl: 'http://127.0.0.1:4011/healthz', slackApiUrl: 'http://127.0.0.1:4012/api/', mail: { host: '127.0.0.1', port: 4013 },
   });
   const { config, warnings } = parseConfig('/demo/keyturn.yaml', text, { env: { [SLACK_TOKEN_VARIABLE]: 'xoxb' } });
@@ -95,4 +95,13 @@ test('what is shown is shortened where asked, and cannot steer a terminal', () =
   shown.shorten(/T(\d\d:\d\d)\S+Z/g, ' $1');
   shown.event('good', 'store', 'file /tmp/demo/app.env at 2026-11-22T10:01:00Z \u001b[31m');
   expect(lines).toEqual(['         ✔  store         file app.env at 2026-11-22 10:01 \\u001b[31m']);
+});
+
+test('a report stands behind a bar, also where its lines are wrapped', () => {
+  const { screen: shown, lines } = screen(true);
+  shown.row('Open', 'Since when could others read it? That is not known.');
+  expect(lines).toEqual([
+    '         │  Open          Since when could others read it?',
+    '         │                That is not known.',
+  ]);
 });

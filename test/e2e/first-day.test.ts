@@ -118,7 +118,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
 
   test('a typo in a name is an error with what there is instead', async () => {
     for (const args of [['rotate', 'nobody'], ['publish', 'nobody'], ['adopt', 'nobody', '--key-id', 'k'], ['pause', 'nobody', '--reason', 'x'], ['revoke', 'nobody', '--yes', '--reason', 'x'], ['keys', '--credential', 'nobody'], ['plan', 'nobody'], ['rotations', '--credential', 'nobody'], ['audit', '--credential', 'nobody']]) {
-      expect([args, await home.keyturn(...args)]).toEqual([args, expect.objectContaining({ code: 5, stdout: '', stderr: `error: No credential named nobody is declared.\n  Declared: ${NAME}.\n` })]);
+      expect([args, await home.keyturn(...args)]).toEqual([args, expect.objectContaining({ code: 5, stdout: '', stderr: `error: No credential named nobody is declared${args[0] === 'revoke' ? ', and no key of Keyturn\'s has that id' : ''}.\n  Declared: ${NAME}.\n` })]);
     }
     expect(await home.keyturn('keys', '--issuer', 'nobody')).toMatchObject({ code: 5, stderr: expect.stringContaining('In use: hypermemory') });
     expect(await home.keyturn('rotations', 'show', 'nothing')).toMatchObject({ code: 5 });

@@ -139,7 +139,7 @@ async function startWorker(cwd: string, env: Readonly<Record<string, string>>, w
   const began = (): boolean => running.child.exitCode !== null || lines().some((line) => line['msg'] === 'up');
   await until(began, START_MS, 'the worker').catch(async (error: unknown) => {
     await running.ended('SIGKILL');
-    throw error;
+    throw new Error(`${String(error)}; it said: ${running.output()}`, { cause: error });
   });
   if (running.child.exitCode !== null) throw new Error(`the worker ended with ${running.child.exitCode}: ${running.output()}`);
   return { ...running, lines, kill: async () => void (await running.ended('SIGKILL')) };

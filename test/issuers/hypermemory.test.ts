@@ -116,6 +116,16 @@ describe('on the sandbox', () => {
     expect(await issuer.usageToday?.(signal())).toContainEqual({ issuerKeyId: busy.id, requests: mine.total, failures: mine.failures });
   });
 
+  test('the quota is what the service counts, with the period that it goes by', async () => {
+    const { current } = ((await issuerOf(sandbox).quota?.(signal())) ?? []).find(({ what }) => what === 'queries') ?? expect.fail('queries are counted');
+    const app = await sandbox.mintKey({ name: 'quota-reader', scopes: ['memory:read'] });
+    await fetch(`${sandbox.url}/api/v1/memory/recall`, { method: 'POST', headers: { authorization: `Bearer ${app.key}`, 'content-type': 'application/json' }, body: JSON.stringify({ query: 'x', max_results: 1 }) });
+    const [queries, nodes] = (await issuerOf(sandbox).quota?.(signal())) ?? [];
+    expect(queries).toMatchObject({ what: 'queries', current: current + 1 });
+    expect(queries?.period?.start.getUTCDate()).toBe(1);
+    expect(nodes).toMatchObject({ what: 'nodes', period: null });
+  });
+
   test('usage of today is null where the audit log is not served, and where it does not fit', async () => {
     expect(await issuerOf(sandbox, { paths: { auditLog: '/v1/nowhere' } }).usageToday?.(signal())).toBeNull();
     const endless = against((_request, nth) => ({ status: 200, body: { events: [], next_cursor: `c${nth}` } }), async ({ url }) => issuerAt(url, { maxAuditPages: 3 }).usageToday?.(signal()));

@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { KeyRing, type KeyRingOptions } from '../../src/client/index.ts';
-import { startCaller, type Caller } from '../../src/demo/caller.ts';
+import { startCaller, type Call, type Caller } from '../../src/demo/caller.ts';
 import type { Declared, Spot } from './config.ts';
 
 export interface ApplicationSetting {
@@ -53,9 +53,11 @@ function main(setting: ApplicationSetting): void {
   // Every spot is some application's: a second store of a credential has readers of its own.
   const clients = setting.credentials.flatMap(({ name, spots }) => spots.map((spot): Client => {
     const ring = ringOn(spot, { baseUrl: setting.apiUrl });
-    const onFailure = (problem: string, begunAt: number): void => void failures.push({ credential: name, from: spot.kind, problem, begunAt, endedAt: Date.now() });
+    const onCall = ({ what, problem, begunAt, endedAt }: Call): void => {
+      if (problem !== null) failures.push({ credential: name, from: spot.kind, problem: `${what}: ${problem}`, begunAt, endedAt });
+    };
     void ring.refresh();
-    return { name: `${name} (${spot.kind})`, ring, caller: startCaller({ ring, everyMs: setting.everyMs, onFailure }) };
+    return { name: `${name} (${spot.kind})`, ring, caller: startCaller({ ring, everyMs: setting.everyMs, onCall }) };
   }));
   const server = createServer((request, response) => {
     const ended = request.method === 'POST' ? Promise.all(clients.map(({ caller }) => caller.drain())) : Promise.resolve();

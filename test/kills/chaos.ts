@@ -3,14 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { keyturn } from '../support/cli.ts';
 import type { RuntimeName } from './config.ts';
 import { FAULTS } from './faults.ts';
-import type { Dice } from './random.ts';
-import type { Seat } from './seat.ts';
-import type { Stage } from './stage.ts';
-
-export interface Scene {
-  readonly stage: Stage;
-  readonly dice: Dice;
-}
+import { breakGlass, reportLeak } from './harm.ts';
+import { someoneUp, type Scene } from './scene.ts';
 
 export interface Disturbance {
   readonly kind: string;
@@ -40,7 +34,9 @@ export const DISTURBANCES: readonly Disturbance[] = [
   { ...plain, kind: 'redis restarted', on: ['redis'], perHundred: 4, beside: true, excusesEnds: true, run: restartRedis },
   { ...plain, kind: 'postgres restarted', on: SERVERS, perHundred: 4, beside: true, excusesEnds: true, run: restartPostgres },
   { ...plain, kind: 'disk full', perHundred: 4, beside: true, excusesEnds: true, run: fillDisk },
-  { ...plain, kind: 'emergency', perHundred: 6, run: (scene) => ask(scene, 'revoke') },
+  { ...plain, kind: 'emergency', perHundred: 4, run: (scene) => ask(scene, 'revoke') },
+  { ...plain, kind: 'leak report', perHundred: 6, beside: true, run: reportLeak },
+  { ...plain, kind: 'break glass', perHundred: 2, excusesEnds: true, run: breakGlass },
   { ...plain, kind: 'manual rotation', perHundred: 8, run: (scene) => ask(scene, 'rotate') },
   { ...plain, kind: 'issuer trouble', perHundred: 35, run: issuerTrouble },
   { ...plain, kind: 'message trouble', perHundred: 10, run: messageTrouble },
@@ -66,13 +62,13 @@ async function freezeAlone({ stage, dice }: Scene): Promise<string> {
 
 async function restartRedis({ stage, dice }: Scene): Promise<string> {
   const awayMs = dice.between(0, 2_500);
-  await stage.redis?.restart(awayMs);
+  await stage.redis?.restart(() => sleep(awayMs));
   return `away for ${Math.round(awayMs)} ms`;
 }
 
 async function restartPostgres({ stage, dice }: Scene): Promise<string> {
   const [how, awayMs] = [dice.pick(['fast', 'immediate'] as const), dice.between(0, 2_500)];
-  await stage.postgres?.restart(how, awayMs);
+  await stage.postgres?.restart(how, () => sleep(awayMs));
   return `${how}, away for ${Math.round(awayMs)} ms`;
 }
 
@@ -105,17 +101,6 @@ async function ask({ stage, dice }: Scene, what: 'revoke' | 'rotate'): Promise<s
     ? await (what === 'revoke' ? stage.client(seat).revoke(name, actor) : stage.client(seat).rotate({ credentials: [name] }, actor)).then(() => 'taken', (error: unknown) => String(error))
     : `exit code ${(await keyturn([what, name, '--reason', 'somebody asked for it', ...(what === 'revoke' ? ['--yes'] : [])], { cwd: stage.directory, env: stage.environment(seat) })).code}`;
   return `${name} by ${by}: ${done}`;
-}
-
-/** A worker that is up and not frozen; waits for one a while. */
-export async function someoneUp(stage: Stage, dice: Dice, withinMs = 5_000): Promise<Seat | null> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const up = stage.seats.filter((seat) => seat.upSince !== null && !seat.frozen);
-    if (up.length > 0) return dice.pick(up);
-    if (Date.now() > deadline) return null;
-    await sleep(20);
-  }
 }
 
 async function issuerTrouble({ stage, dice }: Scene): Promise<string> {

@@ -20,6 +20,10 @@ export interface Declared {
 export const SCOPES = ['memory:read', 'memory:write'];
 export const ROOT_KEY_VARIABLE = 'KEYTURN_ROOT_KEY';
 export const SLACK_TOKEN_VARIABLE = 'KEYTURN_SLACK_TOKEN';
+export const SCANNER_VARIABLE = 'KEYTURN_SCANNER_SECRET';
+/** A leak source of the driver's own, and what it signs with. */
+export const SCANNER = 'scanner';
+export const SCANNER_SECRET = 'the-secret-of-the-scanner-of-the-kills';
 
 /** Deadlines that a takeover outlives let a rotation go on; those it does not, send it back. Both must be safe. */
 const PATIENT = { verify: '90s', promote: '120s', confirm: '120s', stuck: '10m', retry: '2s' };
@@ -86,6 +90,7 @@ export function configText(declared: readonly Declared[], around: Surroundings):
       slack: { type: 'slack', token: `\${env:${SLACK_TOKEN_VARIABLE}}`, channel: '#keys', slackApiUrl: around.slackApiUrl, timeout: '10s' },
       mail: { type: 'email', host: around.mail.host, port: around.mail.port, from: 'Keyturn <keyturn@example.com>', to: ['team@example.com'], timeout: '10s' },
     },
+    leaks: { sources: { [SCANNER]: { type: 'signed', secret: `\${env:${SCANNER_VARIABLE}}` } } },
     policies: POLICIES,
     credentials: Object.fromEntries(declared.map(({ name, scopes, policy, spots }) => [name, { issuer: 'hypermemory', scopes, policy, owner: 'team', stores: spots.map(placeOf) }])),
     worker: { shutdown: '5s', intervals: { sweep: '500ms', debts: '1s', inventory: '10s', deliver: '1s', seal: '2s' } },

@@ -1,12 +1,13 @@
 /** The loop of one run: disturbances and kills in an order drawn by the seed, then everything comes to rest and is judged. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RuntimeName } from './config.ts';
-import { DISTURBANCES, someoneUp, type Disturbance, type Scene } from './chaos.ts';
+import { DISTURBANCES, type Disturbance } from './chaos.ts';
 import { collect } from './evidence.ts';
 import { judge } from './judge.ts';
 import { slowness } from './pace.ts';
 import { diceOf, type Dice } from './random.ts';
 import { report, type Report } from './report.ts';
+import { someoneUp, type Scene } from './scene.ts';
 import type { Seat } from './seat.ts';
 import { setStage, type Stage } from './stage.ts';
 

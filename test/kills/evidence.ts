@@ -6,6 +6,7 @@ import { atRest } from '../../src/demo/evidence.ts';
 import { keyturn } from '../support/cli.ts';
 import type { Deeds } from './drive.ts';
 import type { Facts } from './facts.ts';
+import { waitingRecords } from './harm.ts';
 import { embeddedDump, holdsKey, leakingFiles } from './leaks.ts';
 import type { Stage } from './stage.ts';
 import { servedBy } from './stores.ts';
@@ -38,6 +39,7 @@ export async function collect(stage: Stage, deeds: Deeds): Promise<Collected> {
     leftovers: (await readdir(join(stage.disk.directory, 'env'))).filter((name) => name.startsWith('.')),
     bystanders: stage.bystanders, keyLimit: stage.keyLimit,
     emergencies: stage.watch.emergencies,
+    accepted: stage.watch.accepted,
     watched: { looks: stage.watch.looks, dead: stage.watch.dead },
     leaks: await searchLeaks(stage),
     audit: { code: verified.code, said: verified.stdout + verified.stderr },
@@ -84,6 +86,8 @@ async function ask(stage: Stage, paused: boolean): Promise<Status> {
 async function notYet(stage: Stage, status: Status): Promise<string | null> {
   const starting = stage.seats.filter((seat) => seat.upSince === null);
   if (starting.length > 0) return `${starting.map(({ name }) => name).join(', ')} not up`;
+  const records = waitingRecords(stage);
+  if (records.length > 0) return `${records.length} break-glass records are not taken in`;
   if (!atRest(status)) {
     const open = status.credentials.flatMap(({ openRotation: r }) => (r === null || r.state === 'requested' ? [] : [`${r.id} of ${r.credential} is ${r.state} (${r.reason}: ${r.message})`]));
     const debts = status.debts.map((debt) => `key ${debt.issuerKeyId} of ${debt.credential} is owed (${debt.cause}, ${debt.attempts} tries: ${debt.lastError})`);
@@ -95,7 +99,8 @@ async function notYet(stage: Stage, status: Status): Promise<string | null> {
 }
 
 function messagesOf(stage: Stage, status: Status | null): Facts['messages'] {
-  const slack = stage.slack.messages.map(({ metadata }) => (metadata as { readonly event_payload?: { readonly delivery_id?: string } } | null)?.event_payload?.delivery_id ?? '');
+  // An alert's message is edited: each delivery that it ever was counts.
+  const slack = stage.slack.messages.flatMap(({ metadata, earlier }) => [...earlier, metadata]).map((one) => (one as { readonly event_payload?: { readonly delivery_id?: string } } | null)?.event_payload?.delivery_id ?? '');
   const stuck = (status?.stuckDeliveries ?? []).slice(0, LIMIT_OF_ALL);
   const told = stage.slack.messages.map(({ text }) => text);
   return {

@@ -1,7 +1,7 @@
 /** What the checker judges by: the issuer's own record, the stores' contents, the application's count. Nothing of the ledger. */
 import type { KeyLife } from '../../src/sandbox/index.ts';
 import type { Failure } from './application.ts';
-import type { DeadServed, Emergency } from './watch.ts';
+import type { Accepted, DeadServed, Emergency } from './watch.ts';
 import type { ServedAt } from './stores.ts';
 import type { OwnEnd } from './seat.ts';
 
@@ -17,6 +17,7 @@ export interface Facts {
   readonly bystanders: readonly string[];
   readonly keyLimit: number;
   readonly emergencies: readonly Emergency[];
+  readonly accepted: readonly Accepted[];
   readonly application: { readonly requests: number; readonly failures: readonly Failure[] };
   readonly watched: { readonly looks: number; readonly dead: readonly DeadServed[] };
   /** Where a whole key was found; `searched` is false when the search does not even find those in the env files. */

@@ -28,6 +28,7 @@ const GOOD: Facts = {
   bystanders: ['p'],
   keyLimit: 4,
   emergencies: [],
+  accepted: [],
   application: { requests: 100, failures: [] },
   watched: { looks: 50, dead: [] },
   leaks: { found: [], searched: true },
@@ -51,7 +52,7 @@ interface Case {
 const CASES: readonly Case[] = [
   { promise: 1, what: 'a refused call', doctored: { application: { requests: 100, failures: [refused] } } },
   { promise: 1, what: 'a call without a key to send', doctored: { application: { requests: 100, failures: [{ ...refused, problem: 'KeyRingError: There is no key to send' }] } } },
-  { promise: 1, what: 'a refused call long after an emergency', doctored: { application: { requests: 100, failures: [refused] }, emergencies: [{ credential: 'api', askedAt: at(1), healedAt: at(12) }], messages: { ...GOOD.messages, emergenciesTold: ['api'] } } },
+  { promise: 1, what: 'a refused call long after an emergency', doctored: { application: { requests: 100, failures: [refused] }, emergencies: [{ credential: 'api', askedAt: at(1), key: null, healedAt: at(12) }], messages: { ...GOOD.messages, emergenciesTold: ['api'] } } },
   { promise: 1, what: 'a dead key served', doctored: { watched: { looks: 50, dead: [dead] } } },
   { promise: 1, what: 'a dead key kept as backup', doctored: { watched: { looks: 50, dead: [{ ...dead, as: 'backup' }] } } },
   { promise: 1, what: 'that nobody looked', doctored: { watched: { looks: 0, dead: [] } } },
@@ -68,7 +69,7 @@ const CASES: readonly Case[] = [
   { promise: 8, what: 'a message that waits unseen', doctored: { messages: { ...GOOD.messages, waiting: 1 } } },
   { promise: 8, what: 'a message that one channel never got', doctored: { messages: { ...GOOD.messages, mail: ['m1', 'm1'] } } },
   { promise: 8, what: 'that nobody was told anything', doctored: { messages: { ...GOOD.messages, slack: [], mail: [] } } },
-  { promise: 8, what: 'an emergency that nobody was told of', doctored: { keys: [BYSTANDER, key('a', 0, 9), NOW], emergencies: [{ credential: 'api', askedAt: at(8), healedAt: at(12) }] } },
+  { promise: 8, what: 'an emergency that nobody was told of', doctored: { keys: [BYSTANDER, key('a', 0, 9), NOW], emergencies: [{ credential: 'api', askedAt: at(8), key: null, healedAt: at(12) }] } },
   { promise: 9, what: 'a place that serves nothing', doctored: { served: [{ ...at0(), current: null }] } },
   { promise: 9, what: 'a place that serves something else', doctored: { served: [{ ...at0(), current: 'sha-of-a-placeholder' }] } },
   { promise: 9, what: 'a place that serves a dead key', doctored: { served: [{ ...at0(), current: 'sha-a' }] } },
@@ -78,6 +79,7 @@ const CASES: readonly Case[] = [
   { promise: 10, what: 'things that do not come to rest', doctored: { rest: { reached: false, afterMs: 600_000, waitsFor: 'R1 is creating' } } },
   { promise: 10, what: 'a worker that ended by itself', doctored: { ownEnds: [end] } },
   { promise: 10, what: 'a worker that does not stop', doctored: { lastEnds: ['SIGKILL'] } },
+  { promise: 11, what: 'a key whose revocation was accepted, and that lives', doctored: { accepted: [{ key: 'a', how: 'a report of a leak', at: at(5) }, { key: 'b', how: 'a report of a leak', at: at(30) }] } },
 ];
 
 function at0(): Facts['served'][number] {
@@ -100,13 +102,13 @@ describe('the checker of the real kills', () => {
 
   test('counts failures in an emergency\'s gap apart, and those that have nothing to do with keys', () => {
     const failures = [{ ...refused, begunAt: at(9), endedAt: at(9.1) }, { ...refused, problem: 'GET /overview: TimeoutError: timed out' }];
-    const emergencies = [{ credential: 'api', askedAt: at(8), healedAt: at(12) }];
+    const emergencies = [{ credential: 'api', askedAt: at(8), key: null, healedAt: at(12) }];
     const verdict = judge({ ...GOOD, keys: [BYSTANDER, key('a', 0, 9), NOW], emergencies, application: { requests: 100, failures }, messages: { ...GOOD.messages, emergenciesTold: ['api'] } });
     expect(verdict).toEqual({ broken: [], failuresInGaps: 1, otherFailures: 1, longestGap: { credential: 'api', from: at(9), ms: 3_000 } });
   });
 
   test('does not count the time to the next scheduled rotation as the gap of an emergency that was never taken', () => {
-    expect(judge({ ...GOOD, emergencies: [{ credential: 'api', askedAt: at(8), healedAt: at(12) }] }).longestGap).toBeNull();
+    expect(judge({ ...GOOD, emergencies: [{ credential: 'api', askedAt: at(8), key: null, healedAt: at(12) }] }).longestGap).toBeNull();
   });
 
   test('lets an orphan of a lost answer live beside two rotations\' keys for a while: nobody ever had its value', () => {

@@ -48,6 +48,7 @@ export const PROMISES: readonly Promised[] = [
   { promise: 10, broken: ({ rest }) => (rest.reached ? [] : [`things were not at rest after ${Math.round(rest.afterMs / 1_000)} s: ${rest.waitsFor}`]) },
   { promise: 10, broken: ({ ownEnds }) => ownEnds.map(({ worker, how, at, lastWords }) => `${worker} ended by itself (${how}) at ${iso(at)}: ${lastWords}`) },
   { promise: 10, broken: ({ lastEnds }) => lastEnds.filter((end) => end !== 'exit code 0').map((end) => `a worker that was asked to stop ended with ${end}`) },
+  { promise: 11, broken: forgotten },
 ];
 
 export function judge(facts: Facts): Verdict {
@@ -132,9 +133,15 @@ function untold({ messages: { slack, mail, waiting, stuck, emergenciesTold }, em
   ];
 }
 
-/** Null where nothing shows that the emergency was taken: it left nothing alive of what there was before it, and only then came a new key. */
-function gapOf({ credential, askedAt, healedAt }: Emergency, keys: readonly KeyLife[]): Gap | null {
-  const before = keys.filter((key) => key.name.startsWith(`${credential}-kt-`) && created(key) < askedAt && revoked(key) > askedAt);
+/** A revocation whose acceptance somebody was told of, and whose key lives. */
+function forgotten({ accepted, keys }: Facts): readonly string[] {
+  const living = new Map(keys.filter((key) => key.status === 'active').map((key) => [key.id, key]));
+  return accepted.flatMap(({ key, how, at }) => (living.has(key) ? [`${living.get(key)?.name} (${key}) lives, though its revocation by ${how} was accepted at ${iso(at)}`] : []));
+}
+
+/** Null where nothing shows that the emergency was taken: it left nothing alive of what it meant, and only then came a new key. */
+function gapOf({ credential, askedAt, healedAt, key: doomed }: Emergency, keys: readonly KeyLife[]): Gap | null {
+  const before = keys.filter((key) => key.name.startsWith(`${credential}-kt-`) && created(key) < askedAt && revoked(key) > askedAt && (doomed === null || key.id === doomed));
   const next = keys.find((key) => key.name.startsWith(`${credential}-kt-`) && created(key) >= askedAt);
   const from = Math.max(...before.map(revoked));
   return healedAt === null || next === undefined || before.length === 0 || from > created(next) ? null : { credential, from, ms: healedAt - from };

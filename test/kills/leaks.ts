@@ -3,8 +3,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEmbedded } from '../../src/ledger/embedded.ts';
 
-/** A whole key, plain, in hexadecimal or in base64 (at each of three alignments). Its first 8 characters are no secret. */
-const WHOLE_KEY = /hm_live_[0-9A-Za-z]{16,}|686d5f6c6976655f[0-9a-f]{32,}|(?:aG1fbGl2ZV|htX2xpdmVf|obV9saXZlX)[0-9A-Za-z+/]{20,}/;
+/**
+ * A whole key, plain, in hexadecimal or in base64 (at each of three alignments). Its first 8 characters are no secret, and PostgreSQL's pages lay texts of a JSON
+ * document side by side: the prefix in an audit event of broken glass is followed by the record's id, a ULID.
+ */
+const WHOLE_KEY = /hm_live_(?!0[0-9A-HJKMNP-TV-Z]{25})[0-9A-Za-z]{16,}|686d5f6c6976655f[0-9a-f]{32,}|(?:aG1fbGl2ZV|htX2xpdmVf|obV9saXZlX)[0-9A-Za-z+/]{20,}/;
 
 export function holdsKey(text: string): boolean {
   return WHOLE_KEY.test(text);

@@ -19,6 +19,8 @@ export interface Report {
   readonly requests: number;
   readonly failures: { readonly inEmergencyGaps: number; readonly refusedOtherwise: number; readonly other: number };
   readonly longestGap: Verdict['longestGap'];
+  /** Revocations whose acceptance is known. */
+  readonly accepted: number;
   readonly restAfterMs: number;
   readonly tookMs: number;
   readonly promisesBroken: readonly string[];
@@ -47,7 +49,7 @@ export function report({ run, stage, deeds, facts, verdict, tookMs, kept }: Part
     credentials: stage.declared.length, keysMinted: minted.length, keysLive: minted.filter((key) => key.status === 'active').length,
     requests: facts.application.requests,
     failures: { inEmergencyGaps: failuresInGaps, refusedOtherwise: facts.application.failures.length - failuresInGaps - otherFailures, other: otherFailures },
-    longestGap: verdict.longestGap, restAfterMs: facts.rest.afterMs, tookMs,
+    longestGap: verdict.longestGap, accepted: facts.accepted.length, restAfterMs: facts.rest.afterMs, tookMs,
     promisesBroken: verdict.broken, kept,
   };
 }
@@ -58,7 +60,7 @@ export function summaryLine(one: Report): string {
   const { failures: f, rotations: r } = one;
   return `${one.runtime}: ${one.kills} kills (in ${listed(one.statesAtKill)}); besides ${listed(one.others)} (disk: ${one.diskFilledBy}); `
     + `rotations ${r['done'] ?? 0} done, ${r['aborted'] ?? 0} aborted, ${r['rolled_back'] ?? 0} rolled back; ${one.keysMinted} keys minted, ${one.keysLive} live; `
-    + `${one.requests} application requests, ${f.refusedOtherwise} refused outside emergencies, ${f.inEmergencyGaps} in emergency gaps (the longest ${one.longestGap === null ? 'none' : `${seconds(one.longestGap.ms)}, of ${one.longestGap.credential} at ${new Date(one.longestGap.from).toISOString()}`}), ${f.other} failed otherwise; `
+    + `${one.requests} application requests, ${f.refusedOtherwise} refused outside emergencies, ${f.inEmergencyGaps} in emergency gaps (the longest ${one.longestGap === null ? 'none' : `${seconds(one.longestGap.ms)}, of ${one.longestGap.credential} at ${new Date(one.longestGap.from).toISOString()}`}), ${f.other} failed otherwise; ${one.accepted} revocations accepted from scanners and by break glass; `
     + `at rest after ${seconds(one.restAfterMs)}, ${seconds(one.tookMs)} in all; seed ${one.seed}; ${one.promisesBroken.length} promises broken`;
 }
 

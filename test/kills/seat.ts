@@ -43,6 +43,8 @@ export class Seat {
   readonly #log: WriteStream;
   #child: Child | null = null;
   #wanted = false;
+  /** Until then nobody is started here. */
+  #held: Promise<void> | null = null;
   #killed = false;
   #frozen = false;
   #upSince: number | null = null;
@@ -75,6 +77,10 @@ export class Seat {
 
   async #keepRunning(): Promise<void> {
     while (this.#wanted) {
+      if (this.#held !== null) {
+        await this.#held;
+        continue;
+      }
       [this.#killed, this.#frozen, this.#upSince, this.#lastStep] = [false, false, null, null];
       this.#begunAt = Date.now();
       const { name, cwd, env, dataDir } = this.#options;
@@ -114,6 +120,17 @@ export class Seat {
     this.#killed = true;
     child.kill('SIGKILL');
     await child.gone;
+  }
+
+  /** Kills the worker, and has none started here before what it answers is called. */
+  async hold(): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    await this.kill();
+    return () => {
+      this.#held = null;
+      resolve();
+    };
   }
 
   freeze(): void {

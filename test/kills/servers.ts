@@ -23,8 +23,8 @@ export type PostgresStop = 'fast' | 'immediate';
 
 export interface PostgresProcess {
   readonly url: string;
-  /** `fast` ends all sessions, `immediate` is a crash: the log is replayed at the next start. Then starts it again. */
-  restart(how: PostgresStop, awayMs: number): Promise<void>;
+  /** `fast` ends all sessions, `immediate` is a crash: the log is replayed at the next start. Then starts it again, once `meanwhile` is done. One restart at a time. */
+  restart(how: PostgresStop, meanwhile: () => Promise<unknown>): Promise<void>;
   /** All of it as SQL text. */
   dump(): Promise<string>;
   stop(): Promise<void>;
@@ -45,17 +45,30 @@ export async function startPostgres(directory: string): Promise<PostgresProcess>
   await start();
   return {
     url,
-    restart: async (how, awayMs) => {
+    restart: inTurn(async (how, meanwhile) => {
       await stopped(command, data, how);
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
-      await start();
-    },
+      try {
+        await meanwhile();
+      } finally {
+        await start();
+      }
+    }),
     dump: async () => (await run(...command('pg_dump', '--inserts', url), { maxBuffer: 2 ** 31 - 1, cwd: '/' })).stdout,
     stop: async () => {
       process.removeListener('exit', lastResort);
       await stopped(command, data, 'immediate');
       closeSync(log);
     },
+  };
+}
+
+/** Nobody begins before those are done that came earlier. */
+function inTurn<Given extends readonly unknown[]>(work: (...given: Given) => Promise<void>): (...given: Given) => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  return (...given) => {
+    const mine = last.then(() => work(...given));
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }
 
@@ -66,8 +79,8 @@ async function stopped(command: PostgresCommand, data: string, how: PostgresStop
 export interface RedisProcess {
   readonly url: string;
   flush(): Promise<void>;
-  /** Killed, so that everything in it is gone; then started again. */
-  restart(awayMs: number): Promise<void>;
+  /** Killed, so that everything in it is gone; then started again, once `meanwhile` is done. One restart at a time. */
+  restart(meanwhile: () => Promise<unknown>): Promise<void>;
   /** Writes everything it holds to a file, uncompressed, and says where. */
   dump(): Promise<string>;
   stop(): Promise<void>;
@@ -99,11 +112,14 @@ export async function startRedisProcess(directory: string): Promise<RedisProcess
   return {
     url,
     flush: () => asked('FLUSHALL'),
-    restart: async (awayMs) => {
+    restart: inTurn(async (meanwhile) => {
       await end();
-      await new Promise((resolve) => setTimeout(resolve, awayMs));
-      await start();
-    },
+      try {
+        await meanwhile();
+      } finally {
+        await start();
+      }
+    }),
     dump: async () => {
       await asked('SAVE');
       return join(data, 'dump.rdb');

@@ -10,7 +10,7 @@ import { startSandbox, type SandboxProcess } from '../e2e/support.ts';
 import { startMoto } from '../support/moto.ts';
 import { until } from '../support/processes.ts';
 import type { ApplicationReport, ApplicationSetting } from './application.ts';
-import { configText, declare, ROOT_KEY_VARIABLE, SLACK_TOKEN_VARIABLE, type Declared, type RuntimeName } from './config.ts';
+import { configText, declare, ROOT_KEY_VARIABLE, SCANNER_SECRET, SCANNER_VARIABLE, SLACK_TOKEN_VARIABLE, type Declared, type RuntimeName } from './config.ts';
 import { makeDisk, type Disk } from './disk.ts';
 import { Seat, type OwnEnd, type Step } from './seat.ts';
 import { startPostgres, startRedisProcess, type PostgresProcess, type RedisProcess } from './servers.ts';
@@ -23,6 +23,7 @@ export interface Stage {
   readonly declared: readonly Declared[];
   readonly keyLimit: number;
   readonly bystanders: readonly string[];
+  readonly bystanderValues: readonly string[];
   readonly seats: readonly Seat[];
   readonly ownEnds: readonly OwnEnd[];
   readonly disk: Disk;
@@ -90,13 +91,14 @@ async function build({ runtime, directory, close, onEnd }: Building): Promise<St
   const { sandbox, moto, slack, mail, postgres, redis } = started;
   const aws = moto.client();
   onEnd(() => aws.destroy());
-  const bystanders = await Promise.all(['bystander-1', 'bystander-2'].map(async (name) => (await sandbox.mint(name, ['memory:read'])).id));
+  const minted = await Promise.all(['bystander-1', 'bystander-2'].map((name) => sandbox.mint(name, ['memory:read'])));
+  const [bystanders, bystanderValues] = [minted.map(({ id }) => id), minted.map(({ key }) => key)];
 
   const config = join(directory, 'keyturn.yaml');
   writeFileSync(config, configText(declared, { sandboxUrl: sandbox.url, adminKeyFile: sandbox.adminKeyFile, keyLimit, awsEndpoint: moto.endpoint, slackApiUrl: slack.url, mail }));
   const common = {
     PATH: process.env['PATH'] ?? '', HOME: directory, ...moto.env, KEYTURN_CONFIG: config,
-    [ROOT_KEY_VARIABLE]: 'the-root-key-of-the-real-kills-0123456789', [SLACK_TOKEN_VARIABLE]: 'xoxb-kills-loopback-only',
+    [ROOT_KEY_VARIABLE]: 'the-root-key-of-the-real-kills-0123456789', [SLACK_TOKEN_VARIABLE]: 'xoxb-kills-loopback-only', [SCANNER_VARIABLE]: SCANNER_SECRET,
     ...(postgres === null ? {} : { DATABASE_URL: postgres.url }), ...(redis === null ? {} : { REDIS_URL: redis.url }),
   };
   const [ownEnds, listeners] = [[] as OwnEnd[], new Set<(seat: Seat, step: Step) => void>()];
@@ -112,7 +114,7 @@ async function build({ runtime, directory, close, onEnd }: Building): Promise<St
   onEnd(() => watch.stop());
   const environment = (seat: Seat): Record<string, string> => ({ ...common, KEYTURN_DATA_DIR: seat.dataDir });
   return {
-    runtime, directory, declared, keyLimit, bystanders, seats, ownEnds, disk, sandbox, aws, slack, mail, postgres, redis, watch, config, environment,
+    runtime, directory, declared, keyLimit, bystanders, bystanderValues, seats, ownEnds, disk, sandbox, aws, slack, mail, postgres, redis, watch, config, environment,
     client: (seat) => connect({ socketPath: join(seat.dataDir, 'keyturn.sock') }, { timeoutMs: CLIENT_MS }),
     onStep: (listener) => {
       listeners.add(listener);

@@ -1,6 +1,8 @@
 /** What every place serves, as SHA-256: read behind Keyturn's back, as an application would. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { parseEnv } from '../../src/client/env-text.ts';
 import { readServed, type Served } from '../../src/demo/env-file.ts';
 import type { Declared, Spot } from './config.ts';
 
@@ -23,6 +25,12 @@ export async function servedBy(declared: Declared, aws: SecretsManagerClient, wi
     const served = spot.kind === 'env' ? await envServed(spot.file) : await secretServed(aws, spot, withHistory);
     return { credential: declared.name, place: placeName(spot), backupIsHistory: spot.kind === 'aws', at, ...served };
   }));
+}
+
+/** The value itself, for whoever plays the thief; null for none. */
+export async function valueAt(aws: SecretsManagerClient, spot: Spot): Promise<string | null> {
+  const value = spot.kind === 'env' ? parseEnv(await readFile(spot.file, 'utf8')).get('HYPERMEMORY_API_KEY') : await valueOf(aws, spot, 'AWSCURRENT');
+  return value === undefined || value === '' ? null : value;
 }
 
 function placeName(spot: Spot): string {

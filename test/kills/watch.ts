@@ -10,8 +10,18 @@ export interface Emergency {
   readonly credential: string;
   /** Epoch milliseconds. */
   readonly askedAt: number;
-  /** When all its places were first seen to serve a live key that is younger. Null: not yet. */
+  /** Issuer's id of the one key that is to die; null for every one. */
+  readonly key: string | null;
+  /** When all its places were first seen to serve a live key that is younger, or, where one key was meant, when that was dead and they served any. Null: not yet. */
   healedAt: number | null;
+}
+
+/** A revocation that was asked for, and whose acceptance is known: it must not be lost. */
+export interface Accepted {
+  /** Issuer's id. */
+  readonly key: string;
+  readonly how: string;
+  readonly at: number;
 }
 
 /** A place served a key that was dead already. */
@@ -28,7 +38,10 @@ export interface Watch {
   readonly looks: number;
   readonly dead: readonly DeadServed[];
   readonly emergencies: readonly Emergency[];
-  emergency(credential: string, askedAt: number): void;
+  readonly accepted: readonly Accepted[];
+  /** `key`: by the issuer's id; absent for every one. */
+  emergency(credential: string, askedAt: number, key?: string): void;
+  accept(one: Accepted): void;
   stop(): Promise<void>;
 }
 
@@ -42,7 +55,7 @@ const LOOK_EVERY_MS = 700;
 
 export function startWatch({ declared, aws, keys }: WatchOptions): Watch {
   const stopped = new AbortController();
-  const seen = { looks: 0, dead: new Map<string, DeadServed>(), emergencies: [] as Emergency[] };
+  const seen = { looks: 0, dead: new Map<string, DeadServed>(), emergencies: [] as Emergency[], accepted: [] as Accepted[] };
   const watching = (async () => {
     while (!stopped.signal.aborted) {
       const look = await lookAt(declared, aws, keys).catch(() => null);
@@ -54,7 +67,9 @@ export function startWatch({ declared, aws, keys }: WatchOptions): Watch {
     get looks() { return seen.looks; },
     get dead() { return [...seen.dead.values()]; },
     emergencies: seen.emergencies,
-    emergency: (credential, askedAt) => void seen.emergencies.push({ credential, askedAt, healedAt: null }),
+    accepted: seen.accepted,
+    emergency: (credential, askedAt, key) => void seen.emergencies.push({ credential, askedAt, key: key ?? null, healedAt: null }),
+    accept: (one) => void seen.accepted.push(one),
     async stop() {
       stopped.abort();
       await watching;
@@ -94,9 +109,10 @@ function deadAmong(places: readonly ServedAt[], bySha: ReadonlyMap<string, KeyLi
   }));
 }
 
-function healed({ credential, askedAt }: Emergency, places: readonly ServedAt[], bySha: ReadonlyMap<string, KeyLife>): boolean {
-  return places.filter((served) => served.credential === credential).every((served) => {
+function healed({ credential, askedAt, key: doomed }: Emergency, places: readonly ServedAt[], bySha: ReadonlyMap<string, KeyLife>): boolean {
+  const lives = doomed !== null && [...bySha.values()].some(({ id, status }) => id === doomed && status === 'active');
+  return !lives && places.filter((served) => served.credential === credential).every((served) => {
     const key = bySha.get(served.current ?? '');
-    return key?.status === 'active' && Date.parse(key.created_at) >= askedAt;
+    return key?.status === 'active' && (doomed !== null || Date.parse(key.created_at) >= askedAt);
   });
 }

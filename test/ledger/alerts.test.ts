@@ -134,7 +134,7 @@ describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('alerts in the le
     await later(3);
     expect([await run(), await run()]).toEqual([1, 1]);
     const [root] = await open.alerts.list({}, { limit: 1 });
-    expect(sent.map(({ incident }) => incident)).toEqual([{ id: root?.incident, status: 'firing', rootReceipt: null }, { id: root?.incident, status: 'resolved', rootReceipt: 'receipt-1' }]);
+    expect(sent.map(({ incident }) => incident)).toEqual([{ id: root?.incident, status: 'firing', rootReceipt: null, toldAs: [] }, { id: root?.incident, status: 'resolved', rootReceipt: 'receipt-1', toldAs: ['warning'] }]);
     await later(0);
   });
 

@@ -38,7 +38,7 @@ describe.each(LEDGERS)('what falls due, on $name', (kind) => {
     await ended(ledger, last.id, 'aborted');
     const finished = await ledger.rotation(last.id);
     expect((await due(ledger, name))[0]).toMatchObject({
-      currentKeyId: key.id, currentKey: { createdAt: key.createdAt }, last: { id: last.id, state: 'aborted', createdAt: last.createdAt, finishedAt: finished?.finishedAt },
+      currentKeyId: key.id, currentKey: { createdAt: key.createdAt }, last: { id: last.id, state: 'aborted', createdAt: last.createdAt, finishedAt: finished?.finishedAt, renewed: false },
     });
   });
 

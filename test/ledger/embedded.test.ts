@@ -192,6 +192,17 @@ describe('the pool over PGlite', () => {
     expect((await opened.pool.query('select count(*)::int as n from public.t')).rows).toEqual([{ n: 0 }]);
   });
 
+  test('statements that follow each other without end leave sockets and timers their turn', async () => {
+    const loop = { turned: false };
+    let statements = 0;
+    setTimeout(() => (loop.turned = true), 20);
+    const busy = async (): Promise<void> => {
+      for (; !loop.turned && statements < 20_000; statements += 1) await opened.pool.query('select 1');
+    };
+    await Promise.all([busy(), busy(), busy()]);
+    expect(loop.turned).toBe(true);
+  });
+
   test('notifications reach the clients that listen, also when the statement begins with a comment', async () => {
     const [listening, deaf] = [await opened.pool.connect(), await opened.pool.connect()];
     const heard: string[] = [];

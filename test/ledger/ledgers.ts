@@ -1,5 +1,6 @@
 /** The ledgers that these suites hold to the same words: SQL on each runtime, and the model that simulations use. */
 import type { SqlPool } from '../../src/ledger/index.ts';
+import type { LeakLedger } from '../../src/ports/leak-ledger.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import { createModelLedger, type ModelLedger } from '../support/model-ledger/index.ts';
 import { ROOT_KEY, RUNTIMES, advanceClock, openRuntime, setClock, type OpenRuntime, type Runtime } from '../support/runtimes.ts';
@@ -7,6 +8,7 @@ import { twoWorkers } from './fixtures.ts';
 
 export interface OpenLedger {
   readonly ledger: Ledger;
+  readonly leaks: LeakLedger;
   /** Two workers' ledgers: of two pools where the database is shared, of one where there is but one. */
   readonly twoWorkers: () => Promise<{ readonly ledgers: readonly [Ledger, Ledger]; readonly close: () => Promise<void> }>;
   /** Moves the ledger's clock by this many milliseconds. */
@@ -38,6 +40,7 @@ async function openSql(runtime: Runtime): Promise<OpenLedger> {
   const open = await openRuntime(runtime);
   return {
     ledger: open.ledger,
+    leaks: open.leaks,
     twoWorkers: () => twoWorkers(open),
     advanceClock: (ms) => advanceClock(open.pool, ms),
     setClock: (at) => setClock(open.pool, at),
@@ -53,6 +56,7 @@ export function openModel(): OpenLedger {
   const model = createModelLedger({ now: () => now, rootKey: ROOT_KEY });
   return {
     ledger: model.ledger,
+    leaks: model.leaks,
     twoWorkers: async () => ({ ledgers: [model.ledger, model.ledger], close: async () => undefined }),
     advanceClock: async (ms) => void (now += ms),
     setClock: async (at) => void (now = at.getTime()),

@@ -95,13 +95,13 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
       ['delivered', () => ledger.delivered(delivery, 'r')],
       ['undelivered', () => ledger.undelivered(delivery, 'x', 1)],
       ['retryStuck', () => ledger.retryStuck()],
-      ['takePace', () => ledger.takePace({ key: 'p', everyMs: 1, burst: 1 }, 1)],
+      ['takePace', () => ledger.takePace([{ key: 'p', everyMs: 1, burst: 1 }])],
       ['restPace', () => ledger.restPace({ key: 'p', everyMs: 1, burst: 1 }, 1)],
       ['noteDone', () => ledger.noteDone('sweep')],
     ];
     for (const [name, write] of writes) expect([name, await failure(write())]).toEqual([name, expect.objectContaining({ code: 'LEDGER_NEWER' })]);
     expect(await contents(open)).toEqual(before);
-    const reads = ['now', 'installation', 'credentials', 'issuers', 'pauses', 'figures', 'verifyAudit', 'watches'] as const;
+    const reads = ['now', 'installation', 'credentials', 'issuers', 'retired', 'pauses', 'figures', 'verifyAudit', 'watches'] as const;
     for (const name of reads) await ledger[name]();
     const asks = new Set([...writes.map(([name]) => name), ...reads, ...READS]);
     expect(Object.keys(ledger).filter((name) => !asks.has(name))).toEqual([]);
@@ -110,7 +110,7 @@ describe.each(RUNTIMES)('a ledger migrated by a newer Keyturn under a running wo
 
 /** Methods that only read, or that ask in their own statement (the test before). */
 const READS = [
-  'kind', 'credential', 'declaredCredentials', 'dueCredentials', 'key', 'keys', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
+  'kind', 'credential', 'declaredCredentials', 'dueCredentials', 'key', 'keys', 'keysNamed', 'keysOf', 'keysOfIssuer', 'rotation', 'openRotation', 'rotations', 'history', 'wakeable', 'openDebts', 'debt',
   'payableDebts', 'auditHead', 'auditEvents', 'deliverable', 'dueChannels', 'deliveries', 'channelLags', 'sinceDone', 'daily', 'sync', 'close', 'ping', 'lease', 'renew', 'commit',
 ];
 

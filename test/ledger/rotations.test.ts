@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ACTOR, MINUTE, asked, begun, committed, created, declared, due, fresh, leased, planOf } from './fixtures.ts';
+import type { DebtCause, KeyRecord } from '../../src/core/vocabulary.ts';
+import type { Change } from '../../src/ports/ledger.ts';
+import { ACTOR, MINUTE, asked, begun, committed, created, declared, due, fresh, keyOf, leased, planOf, plannedTexts } from './fixtures.ts';
 import { LEDGERS, type OpenLedger } from './ledgers.ts';
+
+const debtOf = ({ credential, issuer, issuerKeyId, fingerprint }: KeyRecord, cause: DebtCause, rotationId: string) => ({ credential, issuer, issuerKeyId, fingerprint, cause, rotationId, notBeforeMs: 0 });
 
 describe.each(LEDGERS)('rotations in the ledger on $name', (kind) => {
   let open: OpenLedger;
@@ -135,14 +139,88 @@ describe.each(LEDGERS)('rotations in the ledger on $name', (kind) => {
 
   test('the same emergency asked twice runs once; another, or one after its key was minted, pre-empts again', async () => {
     const credential = fresh('emergency');
-    const emergency = asked(credential, { kind: 'emergency', path: 'emergency', notes: { target: 'k1', why: 'leak' } });
+    const emergency = asked(credential, { kind: 'emergency', path: 'emergency', notes: { revocation: { keys: ['k1'], replace: true } } });
     const first = await created(open.ledger, emergency);
-    expect(await open.ledger.request({ ...emergency, notes: { why: 'leak', target: 'k1' } })).toMatchObject({ outcome: 'open', rotation: { id: first.id } });
+    expect(await open.ledger.request(emergency)).toMatchObject({ outcome: 'open', rotation: { id: first.id } });
     const wider = await created(open.ledger, { ...emergency, notes: {} });
+    expect(wider.notes).toEqual({ revocation: { keys: 'every', replace: true } });
+    expect(await open.ledger.request(emergency)).toMatchObject({ outcome: 'open', rotation: { id: wider.id } });
     expect((await open.ledger.rotation(first.id))?.state).toBe('aborted');
     await committed(open.ledger, await leased(open.ledger, wider.id), 'requested', { to: 'staged', reason: 'minted' });
     await created(open.ledger, { ...emergency, notes: {} });
     expect(await open.ledger.request(asked(credential))).toMatchObject({ outcome: 'open' });
+  });
+
+  test('one that only wants keys that are dying stays open; what stores may serve of a rotation is handed on', async () => {
+    const credential = fresh('dying');
+    await declared(open.ledger, credential);
+    const key = await open.ledger.adopt(keyOf(credential, { state: 'current' }), ACTOR, {});
+    const one = asked(credential, { kind: 'emergency', path: 'emergency', notes: { revocation: { keys: [key.id], replace: true } } });
+    const first = await created(open.ledger, one);
+    const next = keyOf(credential, { state: 'staged', rotationId: first.id });
+    const ok = await open.ledger.commit(await leased(open.ledger, first.id), 'requested', { to: 'promoting', reason: 'x', notes: { ...first.notes }, newKey: next, debts: [debtOf(key, 'emergency', first.id)] });
+    expect(ok.outcome).toBe('ok');
+    expect(await open.ledger.request(one)).toMatchObject({ outcome: 'open', rotation: { id: first.id } });
+    const staged = (await open.ledger.keysOf(credential)).find(({ state }) => state === 'staged');
+    const second = await created(open.ledger, { ...one, notes: { revocation: { keys: [staged?.id ?? ''], replace: true } } });
+    expect(second.notes).toEqual({ revocation: { keys: [staged?.id], replace: true }, mayServe: staged?.id, mayWrite: true });
+  });
+
+  test('one that wants a key which is condemned on evidence only does not stay with the open one', async () => {
+    const credential = fresh('condemned');
+    await declared(open.ledger, credential);
+    const [key, left] = [await open.ledger.adopt(keyOf(credential, { state: 'current' }), ACTOR, {}), await open.ledger.adopt(keyOf(credential, { state: 'draining' }), ACTOR, {})];
+    const of = (id: string) => asked(credential, { kind: 'emergency', path: 'emergency', notes: { revocation: { keys: [id], replace: true } } });
+    const first = await created(open.ledger, of(key.id));
+    await open.ledger.commit(await leased(open.ledger, first.id), 'requested', { to: 'promoting', reason: 'x', notes: { ...first.notes }, debts: [debtOf(key, 'emergency', first.id), debtOf(left, 'superseded', first.id)] });
+    expect(await open.ledger.request(of(key.id))).toMatchObject({ outcome: 'open', rotation: { id: first.id } });
+    expect(await open.ledger.request(of(left.id))).toMatchObject({ outcome: 'created' });
+  });
+
+  test('a credential is retired once an emergency that creates nothing has left it without a key, until a rotation or a key comes', async () => {
+    const credential = fresh('retired');
+    await declared(open.ledger, credential);
+    const key = await open.ledger.adopt(keyOf(credential, { state: 'current' }), ACTOR, {});
+    const giveUp = asked(credential, { kind: 'emergency', path: 'emergency', actor: { who: 'alice', why: 'gone' }, notes: { revocation: { keys: 'every', replace: false } } });
+    const end = async (id: string, keyStates: NonNullable<Change['keyStates']> = []): Promise<void> =>
+      void (await committed(open.ledger, await leased(open.ledger, id), 'requested', { to: 'done', reason: 'reported', keyStates, keepsAge: true }));
+    const first = await created(open.ledger, giveUp);
+    expect(await open.ledger.retired([credential])).toEqual([]);
+    await end(first.id, [{ keyId: key.id, state: 'revoked' }]);
+    expect(await open.ledger.retired([credential])).toEqual([{ credential, rotationId: first.id, actor: { who: 'alice', why: 'gone' }, since: (await open.ledger.rotation(first.id))?.finishedAt }]);
+    expect((await open.ledger.retired()).map((one) => one.credential)).toContain(credential);
+    const back = await created(open.ledger, asked(credential));
+    expect(await open.ledger.retired([credential])).toEqual([]);
+    await end(back.id);
+    const again = await created(open.ledger, giveUp);
+    await end(again.id);
+    expect(await open.ledger.retired([credential])).toHaveLength(1);
+    await open.ledger.adopt(keyOf(credential, { state: 'current' }), ACTOR, {});
+    expect(await open.ledger.retired([credential])).toEqual([]);
+  });
+
+  test('done without a key of its own: the credential is as old as the key that it kept, and is looked at anew', async () => {
+    const credential = fresh('kept');
+    await declared(open.ledger, credential);
+    const first = await created(open.ledger, asked(credential));
+    await committed(open.ledger, await leased(open.ledger, first.id), 'requested', { to: 'aborted', reason: 'preempted', newKey: keyOf(credential, { state: 'current', rotationId: first.id }) });
+    const [key] = await open.ledger.keysOf(credential);
+    const emergency = await created(open.ledger, asked(credential, { kind: 'emergency', path: 'emergency' }));
+    await committed(open.ledger, await leased(open.ledger, emergency.id), 'requested', { to: 'done', reason: 'reported', newKeyId: key?.id ?? null, keepsAge: true });
+    const record = await open.ledger.credential(credential);
+    expect([record?.lastRotatedAt, record?.dueAt]).toEqual([(await open.ledger.rotation(first.id))?.finishedAt, null]);
+    expect((await due(open.ledger, credential))[0]?.last).toMatchObject({ id: emergency.id, renewed: false });
+  });
+
+  test('keys are found by the id of their issuer and by their own, also where two issuers gave the same id', async () => {
+    const [one, other] = [fresh('here'), fresh('there')];
+    await open.ledger.declare(plannedTexts([{ plan: planOf(one, 'hm'), revision: 'r1' }, { plan: planOf(other, 'aws'), revision: 'r1' }]));
+    const issuerKeyId = fresh('same-id');
+    const here = await open.ledger.adopt(keyOf(one, { issuer: 'hm', issuerKeyId }), ACTOR, {});
+    const there = await open.ledger.adopt(keyOf(other, { issuer: 'aws', issuerKeyId }), ACTOR, {});
+    expect((await open.ledger.keysNamed(issuerKeyId)).map(({ id }) => id)).toEqual([there.id, here.id]);
+    expect((await open.ledger.keysNamed(here.id)).map(({ id }) => id)).toEqual([here.id]);
+    expect(await open.ledger.keysNamed('no-such-key')).toEqual([]);
   });
 
   test('a commit under way and an emergency never both win', async () => {

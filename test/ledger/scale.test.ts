@@ -47,6 +47,8 @@ describe.each(RUNTIMES.filter((one) => one.name !== 'redis'))('a full ledger on 
   test.each<[string, (ledger: Ledger) => Promise<unknown>]>([
     ['dueCredentials', (ledger) => ledger.dueCredentials(100)],
     ['wakeable', (ledger) => ledger.wakeable(100)],
+    ['wakeable emergencies', (ledger) => ledger.wakeable(100, 'emergency')],
+    ['keysNamed', (ledger) => ledger.keysNamed('no-such-key')],
     ['payableDebts', (ledger) => ledger.payableDebts(100)],
     ['deliverable', (ledger) => ledger.deliverable(100)],
   ])('%s reads what is due, not what exists', async (_name, ask) => {

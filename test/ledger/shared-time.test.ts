@@ -22,29 +22,42 @@ describe.each(LEDGERS)('time that workers share on $name', ({ open: openLedger }
   test('a bucket gives its burst at once, then one at each interval, to all workers together', async () => {
     const limit = { key: 'burst', everyMs: MINUTE, burst: 2 };
     const { ledgers: [one, other], close } = await open.twoWorkers();
-    expect(await one.takePace(limit, 0)).toBe(0);
-    expect(await other.takePace(limit, 0)).toBe(0);
-    expect(await one.takePace(limit, 0)).toBeNull();
-    const waited = await other.takePace(limit, 2 * MINUTE);
-    expect(waited).toBeGreaterThan(MINUTE - SLACK_MS);
-    expect(waited).toBeLessThanOrEqual(MINUTE);
-    await open.advanceClock(3 * MINUTE);
-    expect(await one.takePace(limit, 0)).toBe(0);
+    expect(await one.takePace([limit])).toBe(0);
+    expect(await other.takePace([limit])).toBe(0);
+    for (const ledgerOf of [one, other]) {
+      const waits = await ledgerOf.takePace([limit]);
+      expect(waits).toBeGreaterThan(MINUTE - SLACK_MS);
+      expect(waits).toBeLessThanOrEqual(MINUTE);
+    }
+    await open.advanceClock(MINUTE);
+    expect(await one.takePace([limit])).toBe(0);
+    expect(await other.takePace([limit])).toBeGreaterThan(0);
     await close();
   });
 
-  test('of many who ask at once, each gets a place of its own', async () => {
+  test('of many who ask at once, one gets the place', async () => {
     const limit = { key: 'many', everyMs: MINUTE, burst: 1 };
-    const places = await Promise.all(Array.from({ length: 5 }, () => ledger.takePace(limit, 60 * MINUTE)));
-    expect(new Set(places.map((ms) => Math.ceil((ms ?? 0) / MINUTE)))).toEqual(new Set([0, 1, 2, 3, 4]));
+    const places = await Promise.all(Array.from({ length: 5 }, () => ledger.takePace([limit])));
+    expect(places.filter((ms) => ms === 0)).toHaveLength(1);
+  });
+
+  test('of several limits all give one, or none does: who waits for the one uses up nothing of the other', async () => {
+    const own = { key: 'own', everyMs: MINUTE, burst: 1 };
+    const shared = { key: 'shared', everyMs: 10 * MINUTE, burst: 1 };
+    expect(await ledger.takePace([shared])).toBe(0);
+    expect(await ledger.takePace([own, shared])).toBeGreaterThan(9 * MINUTE);
+    expect(await ledger.takePace([own])).toBe(0);
+    await open.advanceClock(10 * MINUTE);
+    const both = await Promise.all([[own, shared], [shared, own], [own, shared]].map((limits) => ledger.takePace(limits)));
+    expect(both.filter((ms) => ms === 0)).toHaveLength(1);
   });
 
   test('a sink that asks for a rest gets it', async () => {
     const limit = { key: 'rest', everyMs: 1_000, burst: 5 };
     await ledger.restPace(limit, 10 * MINUTE);
-    expect(await ledger.takePace(limit, MINUTE)).toBeNull();
+    expect(await ledger.takePace([limit])).toBeGreaterThan(9 * MINUTE);
     await open.advanceClock(10 * MINUTE);
-    expect(await ledger.takePace(limit, 0)).toBe(0);
+    expect(await ledger.takePace([limit])).toBe(0);
   });
 
   test('remembers when something was last done', async () => {

@@ -22,6 +22,8 @@ const minute = (keyId: string, m: number, requests: number, more: { failed?: num
   keyId, at: at(m), requests, failed: more.failed ?? 0, denied: more.denied ?? 0, addresses: addresses(...(more.from ?? [])),
 });
 
+const needOf = (keyId: string, need: string, requests: number, m: number, refused = 0) => ({ keyId, need, requests, refused, firstSeen: at(m), lastSeen: at(m) });
+
 const caller = (keyId: string, address: string, requests: number, m: number) => ({ keyId, address, agent: 'app/1', requests, failed: 0, denied: 0, firstSeen: at(m), lastSeen: at(m) });
 
 describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('usage in the ledger on $name', (runtime) => {
@@ -107,6 +109,62 @@ describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('usage in the led
     expect(kept.slice(CALLERS_BY_REQUESTS).every(({ address }) => address.startsWith('10.9.2.'))).toBe(true);
     await open.usage.record(recordOf('log', { callers: [caller(key, '10.1.0.3', 2, 9)] }));
     expect((await open.usage.callers([key])).find(({ address }) => address === '10.1.0.3')).toMatchObject({ requests: 1_005, firstSeen: at(1), lastSeen: at(9) });
+  });
+
+  test('what was asked of scopes adds up with its batch and its cursor, by key and source', async () => {
+    const [key, source] = [fresh('key'), fresh('source')];
+    const batch = recordOf(source, { cursor: { expect: 0, next: 1 }, needs: [needOf(key, 'memory:read', 5, 3), needOf(key, '', 1, 3)] });
+    expect([await open.usage.record(batch), await open.usage.record(batch)]).toEqual(['recorded', 'stale']);
+    await open.usage.record(recordOf(source, { needs: [needOf(key, 'memory:read', 2, 1, 1), needOf(key, 'memory:write', 9, 7)] }));
+    await open.usage.record(recordOf('other', { needs: [needOf(key, 'memory:read', 1, 1)] }));
+    expect(await open.usage.needs([key, fresh('key')])).toEqual([
+      { keyId: key, source, need: 'memory:write', requests: 9, refused: 0, firstSeen: at(7), lastSeen: at(7) },
+      { keyId: key, source, need: 'memory:read', requests: 7, refused: 1, firstSeen: at(1), lastSeen: at(3) },
+      { keyId: key, source: 'other', need: 'memory:read', requests: 1, refused: 0, firstSeen: at(1), lastSeen: at(1) },
+      { keyId: key, source, need: '', requests: 1, refused: 0, firstSeen: at(3), lastSeen: at(3) },
+    ]);
+  });
+
+  test('of a credential they add up over its keys, dead ones too, apart for keys of other scopes', async () => {
+    const [name, other] = [fresh('cred'), fresh('cred')];
+    await declared(open.ledger, name, other);
+    const adopt = (credential: string, scopes: readonly string[]) => open.ledger.adopt(keyOf(credential, { scopes, prefix: 'hm_test_', state: 'current' }), ACTOR, {});
+    const keys = [];
+    for (const scopes of [['memory:admin'], ['memory:write'], ['memory:write']]) {
+      const key = await adopt(name, scopes);
+      await open.ledger.markKey(key.id, 'revoked', ACTOR, 'gone');
+      keys.push(key);
+    }
+    const foreign = await adopt(other, ['memory:write']);
+    await open.usage.record(recordOf('log', { needs: [...keys, foreign].map(({ id }, n) => needOf(id, 'memory:read', 10 ** n, n)) }));
+    expect((await open.usage.credentialNeeds([name])).map(({ credential, scopes, need, requests, firstSeen, lastSeen }) => ({ credential, scopes, need, requests, firstSeen, lastSeen }))).toEqual([
+      { credential: name, scopes: ['memory:write'], need: 'memory:read', requests: 110, firstSeen: at(1), lastSeen: at(2) },
+      { credential: name, scopes: ['memory:admin'], need: 'memory:read', requests: 1, firstSeen: at(0), lastSeen: at(0) },
+    ]);
+    expect((await open.usage.credentialNeeds([name, other])).map(({ credential }) => credential)).toEqual([other, name, name]);
+    expect([await open.usage.credentialNeeds([]), await open.usage.needs([])]).toEqual([[], []]);
+  });
+
+  test('they are kept as long as the hours after they were seen last', async () => {
+    const [rare, gone] = [fresh('key'), fresh('key')];
+    await open.usage.record(recordOf('log', { needs: [needOf(rare, 'memory:write', 1, 0), needOf(gone, 'memory:write', 1, -200 * 1_440)] }));
+    await setClock(open.pool, new Date(NOON + 300 * DAY));
+    await open.usage.prune({ minutesMs: 14 * DAY, hoursMs: 400 * DAY, callersMs: 30 * DAY });
+    expect((await open.usage.needs([rare, gone])).map(({ keyId }) => keyId)).toEqual([rare]);
+    await setClock(open.pool, at(0));
+  });
+
+  test('a source remembers when records of it could not be used last', async () => {
+    const source = fresh('source');
+    await open.usage.record(recordOf(source, {}));
+    expect((await open.usage.source(source)).malformedAt).toBeNull();
+    await open.usage.record(recordOf(source, { malformed: 2, malformedExample: 'no time' }));
+    const { malformedAt } = await open.usage.source(source);
+    expect(malformedAt).toBeInstanceOf(Date);
+    await setClock(open.pool, new Date(NOON + DAY));
+    await open.usage.record(recordOf(source, {}));
+    expect(await open.usage.source(source)).toMatchObject({ malformed: 2, malformedAt });
+    await setClock(open.pool, at(0));
   });
 
   test('the last use of a key is told from the hours once its minutes are gone, and a refused attempt is no use', async () => {

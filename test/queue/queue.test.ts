@@ -165,6 +165,54 @@ describe.each(RUNTIMES)('the queue on $name', (runtime) => {
     runs.forEach((run) => run.end());
   });
 
+  test('while an emergency is worked on nothing else begins, but no longer than two seconds', async () => {
+    const { runs, definition } = gate();
+    const began: string[] = [];
+    await start(open.queue, { ...definition, lane: 'emergency' }, job('routine', async (payload) => void began.push((payload as { id: string }).id)));
+    await open.queue.wake('gated', { id: 'leak' });
+    await until(() => runs.length === 1);
+    await open.queue.wake('routine', { id: 'first' });
+    await until(async () => (await open.queue.counts()).find(({ lane }) => lane === 'rotation')?.active === 1);
+    expect(began).toEqual([]);
+    runs[0]?.end();
+    await until(() => began.length === 1);
+    await open.queue.wake('gated', { id: 'slow' });
+    await until(() => runs.length === 2);
+    await open.queue.wake('routine', { id: 'second' });
+    await until(() => began.length === 2);
+    expect(began).toEqual(['first', 'second']);
+    runs[1]?.end();
+  });
+
+  test('an emergency begins where it is asked for before its wake is answered; more than there are slots come through the queue', async () => {
+    const { runs, definition } = gate();
+    await start(open.queue, { ...definition, lane: 'emergency' });
+    const woken = ['a', 'b', 'c', 'd', 'e'].map((id) => open.queue.wake('gated', { id }));
+    const ids = () => runs.map(({ payload }) => (payload as { id: string }).id);
+    expect(ids()).toEqual(['a', 'b']);
+    expect(await Promise.all(woken)).toEqual([true, true, true, true, true]);
+    const ended = setInterval(() => runs.forEach((run) => run.end()), 10);
+    await until(async () => new Set(ids()).size === 5 && (await open.queue.counts()).every((lane) => lane.active + lane.waiting + lane.delayed === 0));
+    clearInterval(ended);
+    // Where there may be another worker, a second wake is there for it in case that this one dies.
+    expect(ids().filter((id) => id === 'a' || id === 'b')).toHaveLength(open.queue.backend === 'embedded' ? 2 : 4);
+  });
+
+  test('a wake for later does not begin at once, and closing waits for what did', async () => {
+    const { runs, definition } = gate();
+    await start(open.queue, { ...definition, lane: 'emergency' });
+    await open.queue.wake('gated', { id: 'later' }, { delayMs: 60_000 });
+    expect(runs).toHaveLength(0);
+    void open.queue.wake('gated', { id: 'now' });
+    let closed = false;
+    const closing = open.queue.close(20_000).then(() => (closed = true));
+    void open.queue.wake('gated', { id: 'too late' });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([runs.length, closed, runs[0]?.signal.aborted]).toEqual([1, false, false]);
+    runs[0]?.end();
+    await closing;
+  });
+
   test('closing waits for what runs, and takes nothing more', async () => {
     const { runs, definition } = gate();
     await start(open.queue, definition);
@@ -324,13 +372,14 @@ for (const runtime of RUNTIMES.filter((one) => one.name === 'postgres')) {
 
 for (const runtime of RUNTIMES.filter((one) => one.name === 'redis')) {
   describe('a Redis that goes away', () => {
-    test('makes wakes answer false at once, hurts nobody, and is used again when it is back', async () => {
+    test('makes wakes answer false at once, holds up no emergency, hurts nobody, and is used again when it is back', async () => {
       const running = await runtime.start();
       const proxy = await proxyTo(running.redisUrl ?? '');
       const complaints: string[] = [];
       const open = await openOn({ ...running, redisUrl: proxy.url }, { reassertMs: 500, events: { error: (e, where) => void complaints.push(`${where}: ${e.message}`) } });
-      let [runs, ticks] = [0, 0];
-      await start(open.queue, job('work', async () => void (runs += 1)), job('tick', async () => void (ticks += 1), { everyMs: 300, lane: 'upkeep' }));
+      let [runs, ticks, emergencies] = [0, 0, 0];
+      const { runs: held, definition } = gate();
+      await start(open.queue, job('work', async () => void (runs += 1)), job('tick', async () => void (ticks += 1), { everyMs: 300, lane: 'upkeep' }), job('leaked', async () => void (emergencies += 1), { lane: 'emergency' }), { ...definition, lane: 'emergency' });
       await open.queue.wake('work', {});
       await until(() => runs === 1 && ticks >= 1);
       proxy.cut();
@@ -338,6 +387,15 @@ for (const runtime of RUNTIMES.filter((one) => one.name === 'redis')) {
       const began = Date.now();
       expect(await open.queue.wake('work', {})).toBe(false);
       expect(Date.now() - began).toBeLessThan(1_000);
+      expect([await open.queue.wake('leaked', {}), emergencies]).toEqual([true, 1]);
+      expect([await open.queue.wake('leaked', {}, { delayMs: 20 }), emergencies]).toEqual([true, 1]);
+      await until(() => emergencies === 2);
+      // More than there are slots.
+      expect(await Promise.all(['a', 'b', 'c'].map((id) => open.queue.wake('gated', { id })))).toEqual([true, true, true]);
+      expect(held).toHaveLength(2);
+      held.forEach(({ end }) => end());
+      await until(() => held.length === 3);
+      held[2]?.end();
       expect(await open.queue.healthy()).toBe(false);
       await expect(open.queue.counts()).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE' });
       expect(complaints.length).toBeGreaterThan(0);

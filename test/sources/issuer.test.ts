@@ -219,20 +219,28 @@ describe('an audit log that behaves oddly', () => {
   });
 
   it('reads the fields that configuration names', async () => {
-    const foreign = { uid: 1, what: { kind: 'request.failed' }, who: 'k1', when: 1_777_636_800, from: '192.0.2.1:99', ua: 'app' };
+    const foreign = { uid: 1, what: { kind: 'request.failed' }, who: 'k1', when: 1_777_636_800, from: '192.0.2.1:99', ua: 'app', did: { verb: 'POST', to: '/api/v1/memory/store' }, code: 403 };
     await on(
       () => page([foreign]),
       async (source) => {
         const { events } = await source.read(request, never);
-        expect(events).toEqual([{ at: new Date(1_777_636_800_000), clue: 'k1', outcome: 'failed', requests: 1, address: '192.0.2.1', agent: 'app' }]);
+        expect(events).toEqual([{ at: new Date(1_777_636_800_000), clue: 'k1', outcome: 'failed', requests: 1, address: '192.0.2.1', agent: 'app', need: 'memory:write', refused: true }]);
       },
-      { fields: { eventId: 'uid', eventType: 'what.kind', eventKeyId: 'who', eventAt: 'when', eventAddress: 'from', eventUserAgent: 'ua' } },
+      { fields: { eventId: 'uid', eventType: 'what.kind', eventKeyId: 'who', eventAt: 'when', eventAddress: 'from', eventUserAgent: 'ua', eventMethod: 'did.verb', eventPath: 'did.to', eventStatus: 'code' } },
     );
   });
 
   it('is refused for good where the address is not there, and not where a proxy speaks', async () => {
     await on(() => ({ status: 404, body: { detail: 'Not found' } }), async (source) => expect(await source.read(request, never).catch((thrown: KeyturnError) => thrown.code)).toBe('SOURCE_REFUSED'));
     await on(() => ({ status: 200, body: '<html>' }), async (source) => expect(await source.read(request, never).catch((thrown: KeyturnError) => thrown.code)).toBe('SOURCE_UNAVAILABLE'));
+  });
+
+  it('takes nothing for a scope that is none', async () => {
+    const issuer = issuerOn('http://127.0.0.1:9', 'hm_live_x12345');
+    const at = new Date();
+    const telling = (need: string | null): Issuer => ({ ...issuer, usage: async () => ({ events: [{ at, clue: 'k', outcome: 'ok', requests: 1, address: null, agent: null, need }], cursor: null, seenUntil: null, more: false, malformed: 0, example: null }) });
+    const needs = await Promise.all(['memory:read', null, '', 'a b', 'a\u001b[2J', 'x'.repeat(65)].map(async (need) => (await read(createIssuerSource({ name: 'audit', issuer: telling(need) }))).events[0]?.need));
+    expect(needs).toEqual(['memory:read', null, null, null, null, null]);
   });
 
   it('needs an issuer that tells', () => {

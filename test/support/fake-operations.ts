@@ -1,8 +1,12 @@
 /** A worker's operations without a worker: keeps what it is told in memory and remembers every call with its actor. */
 import type * as O from '../../src/app/operations.ts';
+import type { LeaksView } from '../../src/app/leak-views.ts';
 import { KeyturnError } from '../../src/core/errors.ts';
 import type { Actor } from '../../src/core/vocabulary.ts';
 import { fakeAlerts, type FakeAlertAnswers } from './fake-alerts.ts';
+import { fakeDrills, type DrillAnswers } from './fake-drills.ts';
+import { fakeIncidents } from './fake-incidents.ts';
+import { BREAKER, fakeResponses, type FakeResponseAnswers } from './fake-responses.ts';
 
 export interface Call {
   readonly operation: string;
@@ -24,7 +28,11 @@ export interface FakeWorker {
   answers: Partial<FakeAnswers>;
 }
 
-export interface FakeAnswers extends FakeAlertAnswers {
+export interface FakeAnswers extends FakeAlertAnswers, FakeResponseAnswers {
+  /** Whose key each id is. */
+  keysById: Readonly<Record<string, string>>;
+  owned: readonly O.OwnedRevocation[];
+  revocation: readonly O.RevocationPlan[];
   /** Parts of every rotation that is requested from then on. */
   rotation: Partial<O.RotationDetail>;
   status: Partial<O.StatusView>;
@@ -33,9 +41,12 @@ export interface FakeAnswers extends FakeAlertAnswers {
   usage: O.UsageView;
   audit: readonly O.AuditView[];
   verifyAudit: Awaited<ReturnType<O.Operations['verifyAudit']>>;
+  leaks: LeaksView;
+  drills: DrillAnswers;
   doctor: readonly O.Finding[];
   settled: readonly O.SettledFinding[];
   publish: readonly O.PublishResult[];
+  taken: O.BreakGlassTaken;
   reload: Awaited<ReturnType<O.Operations['reload']>>;
   ready: Awaited<ReturnType<O.Health['ready']>>;
 }
@@ -51,14 +62,18 @@ export function usageView(credential: string, parts: Partial<O.UsageView> = {}):
     ...NEW, state: 'current', source: 'audit', lastUsedAt: ago(60_000), today: { requests: 1_284, failed: 3, denied: 0 }, span: { requests: 2_310, failed: 6, denied: 0 },
     mostAddresses: 2, cells: [0, 0, 4, 9, 20, 31, 12, 3],
   };
-  return { credential, from: ago(DAY), until: ago(0), cellMs: 3 * 3_600_000, keys: [key], callers: [], sources: [], ...parts };
+  return { credential, from: ago(DAY), until: ago(0), cellMs: 3 * 3_600_000, keys: [key], callers: [], scopes: [], sources: [], ...parts };
+}
+
+function revocationPlan(credential: string, after: string): O.RevocationPlan {
+  return { credential, issuer: 'hypermemory', owner: 'platform', declared: true, keys: [{ ...OLD, state: 'current', fate: 'revoked' }], places: ['aws'], openRotation: null, after };
 }
 
 export function credentialStatus(credential: string, parts: Partial<O.CredentialStatus> = {}): O.CredentialStatus {
   return {
     credential, issuer: 'hypermemory', owner: 'platform', policy: 'monthly', currentKey: OLD, keyAgeMs: 12 * DAY,
     dueAt: new Date(Date.now() + 18 * DAY).toISOString(), lastRotatedAt: ago(12 * DAY), openRotation: null, openDebts: 0,
-    paused: false, health: 'ok', ...parts,
+    paused: false, health: 'ok', retired: null, ...parts,
   };
 }
 
@@ -120,7 +135,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
       called('status', {}, null);
       return {
         version: '0.1.0', worker: 'w-1', runtime: { ledger: 'pglite', queue: 'embedded' }, installation: 'kt-test', startedAt: ago(3 * 3_600_000),
-        credentials, debts: [], pauses: [], stuckDeliveries: [], channels: [], lanes: [], figures: FIGURES, warnings: [], ...answers.status,
+        credentials, debts: [], pauses: [], stuckDeliveries: [], channels: [], troubles: [], responses: answers.breaker ?? BREAKER, lanes: [], figures: FIGURES, warnings: [], ...answers.status,
       };
     },
     plan: async (credential) => {
@@ -136,6 +151,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     rotation: async (id) => { called('rotation', { id }, null); return detail(id); },
     audit: async (filter) => { called('audit', filter, null); return (answers.audit ?? []).slice(0, filter.limit); },
     verifyAudit: async (anchors = []) => { called('verifyAudit', { anchors }, null); return answers.verifyAudit ?? { ok: true, events: 12, sealed: 12, head: 'ab12', firstBad: null }; },
+    leaks: async (filter) => { called('leaks', filter, null); return answers.leaks ?? { leaks: [], sources: [] }; },
     doctor: async () => { called('doctor', {}, null); return answers.doctor ?? [{ subject: 'issuer', name: 'hypermemory', level: 'ok', message: 'Answers, and the admin key may list.' }]; },
     rotate: async (request, actor) => {
       called('rotate', request, actor);
@@ -143,7 +159,21 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
       names.forEach(known);
       return names.map((name) => open(name, 'manual', actor));
     },
-    revoke: async (credential, actor) => { called('revoke', { credential }, actor); known(credential); return open(credential, 'emergency', actor); },
+    revoke: async (what, actor, options = {}) => {
+      called('revoke', { what, ...options }, actor);
+      if (answers.keysById?.[what] === undefined) known(what);
+      return open(answers.keysById?.[what] ?? what, 'emergency', actor);
+    },
+    revokeOwned: async (owner, replace, actor) => {
+      called('revokeOwned', { owner, replace }, actor);
+      return answers.owned ?? credentials.filter((row) => row.owner === owner).map(({ credential }) => ({ credential, requested: open(credential, 'emergency', actor), nothing: false, problem: null }));
+    },
+    revocationPlan: async (question) => {
+      called('revocationPlan', question, null);
+      const names = question.owner === undefined ? [answers.keysById?.[question.what ?? ''] ?? question.what ?? ''] : credentials.filter((row) => row.owner === question.owner).map((row) => row.credential);
+      names.forEach(known);
+      return answers.revocation ?? names.map((name) => revocationPlan(name, question.replace === false ? 'Nothing is created.' : 'A new key is created and published to aws; applications fail until then, usually seconds.'));
+    },
     adopt: async (request, actor) => { called('adopt', request, actor); known(request.credential); return keyView({ credential: request.credential }); },
     pause: async (request, actor) => { called('pause', request, actor); },
     resume: async (request, actor) => { called('resume', request, actor); return { wasPaused: true }; },
@@ -151,8 +181,12 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
     resumeRotation: async (id, actor) => { called('resumeRotation', { id }, actor); return { rotation: summary(detail(id)), already: false, next: ['It looks again now.'] }; },
     publish: async (credential, actor) => { called('publish', { credential }, actor); return answers.publish ?? [{ place: 'env', outcome: 'published', detail: 'It was empty.' }]; },
     settle: async (ids, actor) => { called('settle', { ids }, actor); return ids.map((id) => answers.settled?.find((one) => one.id === id) ?? { id, outcome: 'settled', detail: 'it is revoked' }); },
+    takeRecord: async (request, actor) => { called('takeRecord', request, actor); return answers.taken ?? { id: '01', issuer: 'hypermemory', keyId: 'key_1', outcome: 'taken', detail: 'the key is dead', credential: 'prod-api-server', rotationId: null }; },
     retryDeliveries: async (channel, actor) => { called('retryDeliveries', { channel }, actor); return { retried: 2 }; },
     ...fakeAlerts(called, answers),
+    ...fakeIncidents(called),
+    ...fakeDrills(called, known, () => answers.drills ?? {}),
+    ...fakeResponses(called, answers),
     reload: async (actor) => { called('reload', {}, actor); return answers.reload ?? { applied: true, problems: [] }; },
   };
 

@@ -3,6 +3,11 @@ import { Secret } from '../../src/core/secret.ts';
 import { openLedger, type SqlPool } from '../../src/ledger/index.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import type { AlertLedger } from '../../src/ports/alert-ledger.ts';
+import type { LeakLedger } from '../../src/ports/leak-ledger.ts';
+import type { DrillLedger } from '../../src/ports/drill-ledger.ts';
+import type { ResponseLedger } from '../../src/ports/response-ledger.ts';
+import type { IncidentLedger } from '../../src/ports/incident-ledger.ts';
+import type { ScanLedger } from '../../src/ports/scan-ledger.ts';
 import type { UsageLedger } from '../../src/ports/usage-ledger.ts';
 import type { Queue } from '../../src/ports/queue.ts';
 import { openQueue, type QueueOptions } from '../../src/queue/index.ts';
@@ -19,7 +24,12 @@ export interface Services {
 export interface Opened<S extends Services = Services> {
   readonly ledger: Ledger;
   readonly usage: UsageLedger;
+  readonly scans: ScanLedger;
   readonly alerts: AlertLedger;
+  readonly leaks: LeakLedger;
+  readonly responses: ResponseLedger;
+  readonly incidents: IncidentLedger;
+  readonly drills: DrillLedger;
   readonly pool: SqlPool;
   readonly queue: Queue;
   readonly running: S;
@@ -30,11 +40,11 @@ export interface Opened<S extends Services = Services> {
 /** Opens a ledger and a queue, as one more worker, on services that run already. */
 export async function openOn<S extends Services>(running: S, queueOptions: Partial<QueueOptions> = {}): Promise<Opened<S>> {
   const { databaseUrl: url, redisUrl, dataDir } = running;
-  const { ledger, usage, alerts, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(url === undefined ? {} : { databaseUrl: url }) });
+  const { ledger, usage, scans, alerts, leaks, responses, incidents, drills, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(url === undefined ? {} : { databaseUrl: url }) });
   const queue = await openQueue({ pool, kind: ledger.kind, ...(redisUrl === undefined ? {} : { redisUrl }), ...queueOptions });
   const close = async (): Promise<void> => {
     await queue.close(2_000);
     await ledger.close();
   };
-  return { ledger, usage, alerts, pool, queue, running, close };
+  return { ledger, usage, scans, alerts, leaks, responses, incidents, drills, pool, queue, running, close };
 }

@@ -14,6 +14,7 @@ interface Bench {
   mint(attempt: number): TrueKey;
   promote(key: TrueKey, ...places: readonly string[]): void;
   pass(ms: number): Promise<boolean>;
+  now(): number;
 }
 
 function bench(): Bench {
@@ -32,10 +33,14 @@ function bench(): Bench {
       }
     },
     pass: (ms) => sim.run(sim.now + ms, () => false),
+    now: () => sim.now,
   };
 }
 
 const promises = ({ judge }: Bench): readonly number[] => [...new Set([...judge.broken, ...judge.unrest()].map(({ promise }) => promise))].sort((a, b) => a - b);
+
+const named = (b: Bench, keys: readonly TrueKey[] | null, replace = true): void =>
+  b.world.trail.add({ what: 'emergency-asked', credential: 'c0', keys: keys?.map(({ id }) => id) ?? null, replace });
 
 describe('the judge sees', () => {
   test('nothing where everything was done as it should be', async () => {
@@ -66,6 +71,24 @@ describe('the judge sees', () => {
     expect(b.judge.broken).toHaveLength(2);
   });
 
+  test('a write that shows late by what it shows then, not by what readers got meanwhile (1)', async () => {
+    const b = bench();
+    const [first, second] = [b.mint(1), b.mint(2)];
+    const place = b.world.places.get('c0/0') ?? expect.fail('there is such a place');
+    const late = (key: TrueKey, ms: number): void => {
+      place.serveStaleUntil(b.now() + ms);
+      b.promote(key, 'c0/0');
+    };
+    late(first, 1_000);
+    b.world.issuer.revoke(first.id, 0);
+    expect(b.judge.broken).toEqual([]);
+    await b.pass(1_000);
+    place.caughtUp();
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual([1]);
+    late(second, 1_000);
+    expect(b.judge.broken).toHaveLength(1);
+  });
+
   test('an old key that goes before the overlap is over, or though nobody tried its successor (2)', () => {
     const b = bench();
     const fresh = b.mint(1);
@@ -85,6 +108,34 @@ describe('the judge sees', () => {
     const [theirs] = b.world.bystanders;
     b.world.issuer.revoke(theirs?.id ?? '', 0);
     expect(promises(b)).toEqual([4]);
+  });
+
+  test('a key that was to die at once and lives (11)', () => {
+    const b = bench();
+    named(b, [b.old]);
+    expect(promises(b)).toEqual([11]);
+  });
+
+  test('in an emergency of one key, another one that goes though places serve it (1)', () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    named(b, [fresh]);
+    b.world.issuer.revoke(fresh.id, 0);
+    expect(b.judge.broken).toEqual([]);
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual([1]);
+  });
+
+  test('a key of a credential that was given up (3), until somebody asks for one', () => {
+    const b = bench();
+    named(b, null, false);
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(promises(b)).toEqual([]);
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    expect(promises(b)).toEqual([3]);
+    b.world.trail.add({ what: 'rotation-asked', credential: 'c0' });
+    expect(promises(b)).toEqual([]);
   });
 
   test('two keys under one name (6)', () => {

@@ -36,7 +36,15 @@ export class Judge {
   readonly #world: World;
   readonly #deaths = new Map<string, Death>();
   /** Since when a credential is in an emergency (or a replacement with downtime) that has not healed yet. */
-  readonly #gaps = new Map<string, { readonly since: number; readonly why: 'emergency' | 'replace' }>();
+  readonly #gaps = new Map<string, { readonly since: number; readonly why: 'emergency' | 'replace'; readonly only?: boolean }>();
+  /** Keys that somebody wants dead at once, and since when. */
+  readonly #named = new Map<string, number>();
+  /** When a report of it was last posted: until one is accepted nobody has begun to act on it. */
+  readonly #reportedLast = new Map<string, number>();
+  /** Those of them that leaked before Keyturn knew them, which it need not remember. */
+  readonly #perhaps = new Set<string>();
+  /** Credentials that were given up: no key is to live, or none if the one that was named was the last. */
+  readonly #retired = new Map<string, 'none' | 'perhaps'>();
   /** Credentials whose places show a dead key by the documented gap, until they are repaired. */
   readonly #slept = new Set<string>();
   readonly #mintedNames = new Map<string, number>();
@@ -88,12 +96,44 @@ export class Judge {
       case 'used':
         return this.#used(event);
       case 'emergency-asked':
-        this.#gaps.set(event.credential, { since: event.at, why: 'emergency' });
+        return this.#asked(event);
+      case 'leak-reported':
+        return this.#reported(event);
+      case 'rotation-asked':
+        this.#retired.delete(event.credential);
         return;
       case 'refused-at-limit':
       case 'told':
         return;
     }
+  }
+
+  /** From now on keys that were named may die whatever serves them, and no others; all that were named must. */
+  #asked({ credential, keys, replace, at }: Recorded & { what: 'emergency-asked' }): void {
+    const living = this.#world.issuer.live.filter((key) => this.#owners.get(key.id) === credential).map((key) => key.id);
+    for (const id of keys ?? living) {
+      this.#perhaps.delete(id);
+      if (!this.#named.has(id)) this.#named.set(id, at);
+    }
+    if (keys === null) this.#gaps.set(credential, { since: at, why: 'emergency' });
+    else this.#opensGap(credential, keys, at);
+    if (!replace) this.#retired.set(credential, keys === null ? 'none' : 'perhaps');
+  }
+
+  /** From now on a key that leaked may die whatever serves it, and no other; it must, if Keyturn knows it. */
+  #reported({ credential, key, managed, at }: Recorded & { what: 'leak-reported' }): void {
+    this.#reportedLast.set(key, at);
+    const news = !this.#named.has(key) || this.#perhaps.has(key);
+    if (news) this.#named.set(key, at);
+    if (managed) this.#perhaps.delete(key);
+    else if (news) this.#perhaps.add(key);
+    this.#opensGap(credential, [key], at);
+  }
+
+  /** Of keys that are named to die applications may go without for a while, if they may ever have read them. */
+  #opensGap(credential: string, keys: readonly string[], at: number): void {
+    const read = keys.some((id) => this.#served.has(id) || this.#world.placesOf(credential).some((place) => holds(place.served, this.#key(id))));
+    if (read) this.#gaps.set(credential, { since: at, why: 'emergency', only: true });
   }
 
   /** An attempt's name is sent once: two keys under it mean two workers at one rotation, or a create retried blind (6, 3). */
@@ -112,7 +152,8 @@ export class Judge {
     const served = this.#world.placesOf(owner).filter((place) => holds(place.served, key) || holds(place.backup, key));
     const gap = this.#gaps.get(owner);
     const spec = this.#spec(owner);
-    const why = gap?.why ?? (spec.strategy === 'replace' ? 'replace' : 'evidence');
+    const urgent = this.#named.has(id) || (gap?.why === 'emergency' && gap.only !== true) ? 'emergency' : gap?.why === 'replace' ? 'replace' : null;
+    const why = urgent ?? (spec.strategy === 'replace' ? 'replace' : 'evidence');
     this.#deaths.set(id, { at, why });
     if (why === 'replace' && served.length > 0) this.#gaps.set(owner, { since: at, why: 'replace' });
     if (why === 'evidence' && served.length > 0) this.#break(1, `${key.name} was revoked while ${served.map((place) => place.id).join(', ')} served it`);
@@ -128,7 +169,9 @@ export class Judge {
     const current = this.#allNewSince.get(owner);
     if (current === undefined || current.key === key.id) return this.#break(2, `${key.name} was revoked though no other key was served everywhere`);
     const successor = this.#key(current.key);
-    if (successor.revokedAt !== null) this.#break(2, `${key.name} was revoked though its successor ${successor.name} is dead`);
+    // Evidence that was complete stays so when the successor leaks afterwards; the old key is condemned by then.
+    const leakedLater = successor.revokedAt !== null && this.#named.has(successor.id) && successor.revokedAt - current.at >= spec.overlapMs;
+    if (successor.revokedAt !== null && !leakedLater) this.#break(2, `${key.name} was revoked though its successor ${successor.name} is dead`);
     const back = successor.createdAt < key.createdAt;
     if (at - current.at < spec.overlapMs) this.#break(2, `${key.name} was revoked ${at - current.at} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
     if (successor.uses.length === 0 && !back) this.#break(2, `${key.name} was revoked though nobody ever called with its successor`);
@@ -140,24 +183,34 @@ export class Judge {
     const keys = places.map((place) => (place.served === null ? null : this.#world.issuer.keyOf(place.served)));
     for (const key of keys) if (key !== null) this.#served.add(key.id);
     if (event.what === 'served') this.#promoted(event);
+    // What was written before shows only now, however quick the write was.
+    if (event.what === 'caught-up') this.#promoted({ ...event, frozenMs: 0 });
     const [first] = keys;
     const same = first !== null && first !== undefined && keys.every((key) => key?.id === first.id);
     if (!same) return void this.#allNewSince.delete(credential);
     if (this.#allNewSince.get(credential)?.key !== first.id) this.#allNewSince.set(credential, { key: first.id, at: event.at, byPeople: event.what === 'edited' });
     if (first.revokedAt !== null) return;
     // A gap is healed by a key that was made in it, not by one that is still to die.
-    if (first.createdAt >= (this.#gaps.get(credential)?.since ?? 0)) this.#gaps.delete(credential);
+    const gap = this.#gaps.get(credential);
+    if (first.createdAt >= (gap?.since ?? 0) || (gap?.only === true && !this.#named.has(first.id))) this.#gaps.delete(credential);
     this.#slept.delete(credential);
   }
 
   /** What a place is made to serve is a live key of that credential (1, 9). */
-  #promoted({ place: id, credential, frozenMs }: Recorded & { what: 'served' }): void {
+  #promoted({ place: id, credential, frozenMs, at }: Pick<Recorded & { what: 'served' }, 'place' | 'credential' | 'frozenMs' | 'at'>): void {
     const place = this.#world.places.get(id);
-    if (place?.served == null) return;
+    if (place?.served == null || place.showsLate) return;
     const key = this.#world.issuer.keyOf(place.served);
     if (key === null || this.#owners.get(key.id) !== credential) return this.#break(9, `${id} serves a key that is not ${credential}'s: ${key?.name}`);
     if (key.scopes.join() !== SCOPES.join()) this.#break(9, `${id} serves ${key.name}, whose scopes are ${key.scopes.join()}`);
     if (key.revokedAt === null || this.#gaps.has(credential)) return;
+    // What the rotation that an emergency ended had sent may land after it, for as long as an effect may take; then it must be put right.
+    const named = this.#named.get(key.id);
+    const since = Math.max(named ?? 0, this.#reportedLast.get(key.id) ?? 0);
+    if (named !== undefined && at - since <= DOCUMENTED_GAP_MS) {
+      this.documentedGaps += 1;
+      return void this.#gaps.set(credential, { since: at, why: 'emergency', only: true });
+    }
     if (frozenMs <= DOCUMENTED_GAP_MS) return this.#break(1, `${id} was made to serve ${key.name}, which was dead for ${place.location.name === id ? '' : 'shared '}${this.#world.trail.events.at(-1)!.at - key.revokedAt} ms`);
     this.documentedGaps += 1;
     this.#slept.add(credential);
@@ -179,7 +232,10 @@ export class Judge {
     this.#scenario.credentials.forEach((_spec, n) => {
       const name = credentialName(n);
       const keys = live.get(name) ?? [];
-      if (keys.length !== 1) found.push({ promise: 3, at, what: `${name} has ${keys.length} live keys: ${keys.map((key) => key.name).join(', ')}` });
+      const given = this.#retired.get(name);
+      if (given !== undefined && keys.length === 0) return;
+      if (given === 'none') found.push({ promise: 3, at, what: `${name} was given up and has ${keys.length} live keys: ${keys.map((key) => key.name).join(', ')}` });
+      else if (keys.length !== 1) found.push({ promise: 3, at, what: `${name} has ${keys.length} live keys: ${keys.map((key) => key.name).join(', ')}` });
       for (const place of this.#world.placesOf(name)) {
         const key = place.served === null ? null : this.#world.issuer.keyOf(place.served);
         if (key === null || !keys.includes(key)) found.push({ promise: 1, at, what: `${place.id} serves ${key === null ? 'nothing' : `${key.name} (${key.revokedAt === null ? 'alive' : 'dead'})`}` });
@@ -187,6 +243,7 @@ export class Judge {
         if (backup !== null && backup.revokedAt !== null) found.push({ promise: 1, at, what: `${place.id} keeps the dead ${backup.name} as backup` });
       }
     });
+    for (const id of this.#named.keys()) if (this.#key(id).revokedAt === null && !this.#perhaps.has(id)) found.push({ promise: 11, at, what: `${this.#key(id).name} was to die at once and lives` });
     for (const key of this.#world.bystanders) if (key.revokedAt !== null) found.push({ promise: 4, at, what: `${key.name} is dead` });
     return found;
   }

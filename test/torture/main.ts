@@ -54,7 +54,7 @@ async function lead(): Promise<void> {
 
 function inWords({ ledger, runs, seed, broken, seconds, counts }: { ledger: string; runs: number; seed: number; broken: number; seconds: number; counts: Readonly<Record<string, number>> }): string {
   const of = (what: string): number => counts[what] ?? 0;
-  return `torture (${ledger} ledger): ${runs} schedules from seed ${seed} in ${seconds} s, ${of('creating')} attempts, ${of('done')} rotations done, ${of('rolled_back')} rolled back, ${of('aborted')} aborted, ${of('emergencies')} emergencies, ${of('kills')} kills, ${of('freezes')} freezes, ${of('faults')} faults, ${of('uses')} uses by applications: ${broken} broken promises`;
+  return `torture (${ledger} ledger): ${runs} schedules from seed ${seed} in ${seconds} s, ${of('creating')} attempts, ${of('done')} rotations done, ${of('rolled_back')} rolled back, ${of('aborted')} aborted, ${of('emergencies')} emergencies, ${of('reports')} reports of leaks, ${of('kills')} kills, ${of('freezes')} freezes, ${of('faults')} faults, ${of('uses')} uses by applications: ${broken} broken promises`;
 }
 
 async function share(runs: number, seed: number): Promise<Share> {

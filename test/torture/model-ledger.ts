@@ -6,9 +6,10 @@ import type { OpenLedger } from './run.ts';
 const ROOT_KEY = new Secret('root-key-of-the-simulation-0123456789');
 
 export const modelLedger: OpenLedger = async (now) => {
-  const { ledger, state, freeLeases } = createModelLedger({ now, rootKey: ROOT_KEY });
+  const { ledger, leaks, state, freeLeases } = createModelLedger({ now, rootKey: ROOT_KEY });
   return {
     ledger,
+    leaks,
     freeLeases: async () => freeLeases(),
     dump: async () => JSON.stringify(Object.values(state).map((table) => ('all' in table ? table.all() : table))),
     close: async () => undefined,

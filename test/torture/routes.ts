@@ -1,7 +1,7 @@
 /** Scenarios without crashes that between them take every transition: what crashes are then put into, everywhere. */
 import { hours, minutes, seconds } from '../../src/core/duration.ts';
 import type { FaultSpec } from './faults/kinds.ts';
-import type { CredentialSpec, Scenario, Wish } from './scenario.ts';
+import type { CredentialSpec, Leak, Report, Scenario, Wish } from './scenario.ts';
 
 export interface Route {
   readonly name: string;
@@ -30,6 +30,10 @@ export const change = (name: string, credential: Partial<CredentialSpec>, more: 
 
 const abortAt = (at: number): Wish => ({ at, does: 'abort', of: 0, ms: 0 });
 
+const leak = (does: Leak | 'emergency', at: number): Wish => ({ at, does, of: 0, ms: 0 });
+const report = (does: Report, at: number, ms = minutes(1)): Wish => ({ at, does, of: 0, ms });
+const SECOND_PLACE_DOWN = { of: 'c0/1', from: minutes(10) + 900, ms: minutes(3) };
+
 export const ROUTES: readonly Route[] = [
   change('a rotation', {}),
   change('a rotation that waits for quiet', { quietMs: minutes(3), rereadMs: minutes(1) }),
@@ -37,6 +41,35 @@ export const ROUTES: readonly Route[] = [
   change('a replacement with downtime', { strategy: 'replace' }),
   change('an emergency', {}, { wishes: [{ at: minutes(10), does: 'emergency', of: 0, ms: 0 }] }),
   change('an emergency that pre-empts a rotation', {}, { wishes: [ROTATE, { at: minutes(10) + 900, does: 'emergency', of: 0, ms: 0 }] }),
+  change('the key that serves leaks', {}, { wishes: [leak('leak-newest', minutes(10))] }),
+  change('the old key leaks while it drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, leak('leak-oldest', minutes(12))] }),
+  change('the new key leaks while the old one drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, leak('leak-newest', minutes(12))] }),
+  change('the old key leaks while stores are promoted', {}, { outages: [SECOND_PLACE_DOWN], wishes: [ROTATE, leak('leak-oldest', minutes(11))] }),
+  change('the new key leaks while stores are promoted', {}, { outages: [SECOND_PLACE_DOWN], wishes: [ROTATE, leak('leak-newest', minutes(11))] }),
+  change('the old key leaks while the new one is proved', {}, { faults: faults('issuer.probe', 'error', 1, 30), wishes: [ROTATE, leak('leak-oldest', minutes(10) + seconds(30))] }),
+  change('the new key leaks while it is proved', {}, { faults: faults('issuer.probe', 'error', 1, 30), wishes: [ROTATE, leak('leak-newest', minutes(10) + seconds(30))] }),
+  change('the old key leaks while hooks fail', {}, { faults: faults('hook.run', 'error', 0, 6), wishes: [ROTATE, leak('leak-oldest', minutes(10) + seconds(5))] }),
+  change('a key leaks right after the other one of its rotation', { overlapMs: minutes(5) }, { wishes: [ROTATE, leak('leak-oldest', minutes(12)), leak('leak-newest', minutes(12) + 50)] }),
+  change('the new key leaks, and the old one has no value any more', { overlapMs: minutes(5) }, { wishes: [ROTATE, { at: minutes(11), does: 'forget-displaced', of: 0, ms: 0 }, leak('leak-newest', minutes(12))] }),
+  change('the new key leaks, and a promotion of it lands after that', {}, { faults: faults('store.promote', 'lands-late', 1, 1, seconds(40)), wishes: [ROTATE, leak('leak-newest', minutes(10) + seconds(4))] }),
+  change('a credential is given up', {}, { wishes: [leak('retire', minutes(10))] }),
+  change('a credential is given up while it rotates', {}, { wishes: [ROTATE, leak('retire', minutes(10) + 900)] }),
+  change('a credential is given up, and comes back', {}, { wishes: [leak('retire', minutes(10)), { ...ROTATE, at: minutes(20) }] }),
+  change('a key is given up while the other one drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, leak('retire-newest', minutes(12))] }),
+  change('an emergency while one store is down', {}, { outages: [SECOND_PLACE_DOWN], wishes: [{ ...leak('emergency', minutes(10)) }] }),
+  change('an emergency while the store of record refuses to be promoted', {}, { faults: faults('store.promote', 'error', 0, 4), wishes: [leak('emergency', minutes(10))] }),
+  change('a scanner reports the key that serves, and again', {}, { wishes: [report('report-newest', minutes(10))] }),
+  change('a scanner reports the key that serves while the issuer does not answer', {}, { outages: [{ of: 'issuer', from: minutes(10) - 1, ms: minutes(2) }], wishes: [report('report-newest', minutes(10))] }),
+  change('a scanner reports the old key while it drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, report('report-oldest', minutes(12))] }),
+  change('a scanner reports the old key while it drains, and revokes fail', { overlapMs: minutes(5) }, { faults: faults('issuer.revoke', 'error', 0, 3), wishes: [ROTATE, report('report-oldest', minutes(12))] }),
+  change('a scanner reports the old key while it drains, and its rotation is aborted', { overlapMs: minutes(5) }, { faults: faults('issuer.revoke', 'error', 0, 6), wishes: [ROTATE, report('report-oldest', minutes(12)), abortAt(minutes(12) + 100)] }),
+  change('a scanner reports the old key while its rotation turns back', { overlapMs: minutes(5) }, { wishes: [ROTATE, abortAt(minutes(12)), report('report-oldest', minutes(12) + 60)] }),
+  change('a scanner reports the new key while the old one drains', { overlapMs: minutes(5) }, { wishes: [ROTATE, report('report-newest', minutes(12))] }),
+  change('a scanner reports the old key while stores are promoted', {}, { outages: [SECOND_PLACE_DOWN], wishes: [ROTATE, report('report-oldest', minutes(11))] }),
+  change('a scanner reports the new key while stores are promoted', {}, { outages: [SECOND_PLACE_DOWN], wishes: [ROTATE, report('report-newest', minutes(11))] }),
+  change('a scanner reports a key while the other one of its rotation dies', { overlapMs: minutes(5) }, { wishes: [ROTATE, report('report-oldest', minutes(12)), report('report-newest', minutes(12) + 20)] }),
+  change('a scanner reports a dead key and those of others', {}, { wishes: [ROTATE, report('report-dead', minutes(20))] }),
+  change('a scanner reports everything at once, and a person asks too', { overlapMs: minutes(5) }, { wishes: [ROTATE, report('report-many', minutes(12)), leak('emergency', minutes(12) + 30)] }),
   change('a lost create that is found without its value', {}, { faults: faults('issuer.create', 'answer-lost', 0, 1) }),
   change('a create that lands late', {}, { faults: faults('issuer.create', 'lands-late', 0, 1, minutes(20)) }),
   change('creates that are all lost', {}, { faults: faults('issuer.create', 'request-lost', 0, 3) }),

@@ -4,17 +4,21 @@ import type { CredentialPlan } from '../../src/core/plan.ts';
 import { describeError } from '../../src/core/errors.ts';
 import { fingerprinter, Secret, type Fingerprint, type Fingerprinter } from '../../src/core/secret.ts';
 import type { Channel } from '../../src/ports/channel.ts';
+import type { LeakLedger } from '../../src/ports/leak-ledger.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Plugins } from '../../src/rotation/engine.ts';
 import { bind } from '../../src/rotation/bind.ts';
+import { requestEmergency } from '../../src/rotation/emergency.ts';
 import { requestRotation } from '../../src/rotation/request.ts';
+import { isLiving } from '../../src/core/revocation.ts';
 import { FaultPlan } from './faults/plan.ts';
 import type { Line } from './faults/call.ts';
 import { unreliableCheck, unreliableHook, unreliableIssuer, unreliableLedger, unreliableStore } from './faults/ports.ts';
 import { Judge, type Broken } from './judge.ts';
 import { credentialName, peoplesKey, planOf, SCOPES } from './plans.ts';
-import type { CrashSpec, CredentialSpec, Meddling, Scenario, Wish } from './scenario.ts';
+import { Reporter } from './reports.ts';
+import type { CrashSpec, CredentialSpec, Leak, Meddling, Scenario, Wish, StepSpec } from './scenario.ts';
 import { SharedQueue } from './sim/lanes.ts';
 import { Process } from './sim/process.ts';
 import { Simulation, type Interruption } from './sim/simulation.ts';
@@ -26,6 +30,7 @@ import { makeWorld, type World } from './world/world.ts';
 /** A ledger for one run, on the run's own time. */
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
+  readonly leaks: LeakLedger;
   /** What opening an embedded ledger does: whoever held a lease is dead. */
   freeLeases(): Promise<void>;
   /** Everything that it holds, as text. */
@@ -54,7 +59,10 @@ const ROOT_KEY = new Secret('root-key-of-the-simulation-0123456789');
 /** Keys that others make meanwhile, and take back before things must come to rest: they may fill the last slot. */
 const STRANGER = 'bystander-late-';
 const SECRET_VALUE = /hm_live_\d{8}_value/;
+const nthCall = ({ call, nth }: Exclude<StepSpec, number>): string => `${call}#${nth}`;
+
 const ACTOR = { who: 'simulation', why: 'a person asks' };
+const ASKED_AGAIN_MS = 60_000;
 
 export async function run(scenario: Scenario, open: OpenLedger): Promise<Outcome> {
   return await new Run(scenario).play(open);
@@ -77,7 +85,9 @@ class Run {
   readonly #judge: Judge;
   readonly #faults: FaultPlan;
   readonly #queue: SharedQueue;
-  readonly #crashes: ReadonlyMap<number, CrashSpec>;
+  readonly #reporter: Reporter;
+  readonly #crashes: ReadonlyMap<number | string, CrashSpec>;
+  readonly #calls = new Map<string, number>();
   readonly #steps: string[] = [];
   readonly #log: string[] = [];
   readonly #decisions = new Map<string, number>();
@@ -91,12 +101,15 @@ class Run {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#crashes = new Map(scenario.crashes.map((crash) => [crash.step, crash]));
+    this.#crashes = new Map(scenario.crashes.map((crash) => [typeof crash.step === 'number' ? crash.step : nthCall(crash.step), crash]));
     this.#sim = new Simulation(scenario.seed, START, (n, process, name) => this.#interrupt(n, process, name));
     this.#world = makeWorld(scenario, this.#sim);
     this.#judge = new Judge(scenario, this.#world);
     this.#faults = new FaultPlan(scenario, this.#sim.random, () => this.#sim.now - START);
     this.#queue = new SharedQueue(this.#sim, scenario.queue, this.#faults);
+    this.#reporter = new Reporter({
+      sim: this.#sim, world: this.#world, ledger: () => this.#ledger, worker: () => this.#someone(), ownerOf: (key) => this.#judge.ownerOf(key), count: (what) => this.#count(what), say: (text) => this.#say(text),
+    });
   }
 
   async play(open: OpenLedger): Promise<Outcome> {
@@ -118,8 +131,17 @@ class Run {
   }
 
   get #ledger(): Ledger {
+    return this.#opened.ledger;
+  }
+
+  get #opened(): LedgerUnderTest {
     if (this.#under === null) throw new Error('the ledger is not open');
-    return this.#under.ledger;
+    return this.#under;
+  }
+
+  /** A worker that takes calls now. */
+  #someone(): SimulatedWorker | null {
+    return this.#workers.find((one) => one !== null && one.process.alive && !one.process.frozen) ?? null;
   }
 
   #plans(scheduled: boolean): { plan: CredentialPlan; revision: string }[] {
@@ -133,7 +155,9 @@ class Run {
   /** Deaths and sleeps, where the scenario wants them; none once faults have ended. */
   #interrupt(n: number, process: Process, name: string): Interruption | null {
     this.#steps.push(name);
-    const crash = this.#quiet ? undefined : this.#crashes.get(n);
+    const nth = this.#calls.get(name) ?? 0;
+    this.#calls.set(name, nth + 1);
+    const crash = this.#quiet ? undefined : (this.#crashes.get(n) ?? this.#crashes.get(nthCall({ call: name, nth })));
     if (crash === undefined) return null;
     this.#count(crash.does === 'kill' ? 'kills' : 'freezes');
     this.#say(`${process.name} ${crash.does === 'kill' ? 'dies' : 'sleeps'} ${crash.side} ${name} for ${crash.ms} ms`);
@@ -159,7 +183,7 @@ class Run {
     const process = new Process(this.#sim, `w${n}.${(this.#born += 1)}`, this.#scenario.paces[n] ?? 1);
     const line: Line = { sim: this.#sim, process, faults: this.#faults };
     this.#workers[n] = startWorker({
-      process, queue: this.#queue, fingerprint: this.#fingerprint, ledger: this.#observed(unreliableLedger(line, this.#ledger)),
+      process, queue: this.#queue, fingerprint: this.#fingerprint, ledger: this.#observed(unreliableLedger(line, this.#ledger, 'ledger')), leaks: unreliableLedger(line, this.#opened.leaks, 'leaks'),
       plugins: this.#plugins(line), channel: this.#channel(line), log: this.#logger(process),
     });
     this.#say(`${process.name} starts`);
@@ -265,8 +289,18 @@ class Run {
     this.#say(`wish: ${does} ${credential}`);
     switch (does) {
       case 'rotate':
+        return await this.#ask(credential);
       case 'emergency':
-        return await this.#ask(credential, does === 'emergency');
+      case 'leak-newest':
+      case 'leak-oldest':
+      case 'retire':
+      case 'retire-newest':
+        return await this.#revoke(credential, does);
+      case 'report-newest':
+      case 'report-oldest':
+      case 'report-dead':
+      case 'report-many':
+        return await this.#reporter.report(credential, does, ms);
       case 'pause':
         return await this.#ledger.setPause({ scope: 'credential', name: credential, actor: ACTOR });
       case 'resume':
@@ -295,6 +329,7 @@ class Run {
       case 'overwrite':
       case 'put-back':
       case 'unstage':
+      case 'forget-displaced':
         return this.#meddle(does, credential, ms);
       case 'lights-out':
         for (const worker of this.#workers) {
@@ -307,11 +342,16 @@ class Run {
 
   /** People put a key of theirs into the places and have it adopted. */
   async #adopt(n: number, credential: string): Promise<void> {
-    const worker = this.#workers.find((one) => one !== null && one.process.alive && !one.process.frozen);
-    if (worker == null) return;
     const key = this.#world.issuer.mint({ name: peoplesKey(n), scopes: SCOPES });
     for (const place of this.#world.placesOf(credential)) place.edit({ current: key.value });
-    void bind(worker.engine, planOf(this.#scenario, n, true), { by: 'name', value: key.name }, ACTOR, new AbortController().signal).catch(() => undefined);
+    const ask = async (): Promise<void> => {
+      if ((await this.#ledger.keysOf(credential)).length > 0) return;
+      // Who gets no answer, or an error, asks again.
+      this.#sim.at(this.#sim.now + ASKED_AGAIN_MS, ask);
+      const worker = this.#someone();
+      if (worker !== null) void bind(worker.engine, planOf(this.#scenario, n, true), { by: 'name', value: key.name }, ACTOR, new AbortController().signal).catch(() => undefined);
+    };
+    await ask();
   }
 
   #meddle(does: Meddling, credential: string, ms: number): void {
@@ -336,6 +376,9 @@ class Run {
         return place.edit({ current: oldest.value });
       case 'unstage':
         return places[0]?.edit({ staged: [] });
+      case 'forget-displaced':
+        for (const one of places) one.edit({ displaced: [], backup: null, history: null });
+        return;
       case 'overwrite': {
         const [foreign] = this.#world.bystanders;
         if (foreign === undefined) return;
@@ -348,17 +391,31 @@ class Run {
   }
 
   /** As the control API does on some worker, at once: accepted is committed. */
-  async #ask(credential: string, emergency: boolean): Promise<void> {
-    const worker = this.#workers.find((one) => one !== null && one.process.alive && !one.process.frozen);
+  async #ask(credential: string): Promise<void> {
+    const worker = this.#someone();
     const record = await this.#ledger.credential(credential);
-    if (worker == null || record === null) return;
+    if (worker === null || record === null) return;
     // The API binds a key first, and refuses where none can be bound.
     if (record.currentKeyId === null && record.plan.adopt !== null && (await this.#ledger.keysOf(credential)).length === 0) return;
-    if (emergency) {
-      this.#world.trail.add({ what: 'emergency-asked', credential });
-      this.#count('emergencies');
-    }
-    await requestRotation({ ...worker.engine, ledger: this.#ledger }, record, emergency ? 'emergency' : 'manual', ACTOR);
+    const { outcome } = await requestRotation({ ...worker.engine, ledger: this.#ledger }, record, 'manual', ACTOR);
+    if (outcome === 'created') this.#world.trail.add({ what: 'rotation-asked', credential });
+  }
+
+  /** What is asked is told to the judge before it can have begun. */
+  async #revoke(credential: string, does: Leak | 'emergency'): Promise<void> {
+    const worker = this.#someone();
+    const record = await this.#ledger.credential(credential);
+    const known = await this.#ledger.keysOf(credential);
+    // Without a key the API binds one first, which takes calls of its own.
+    if (worker === null || record === null || known.length === 0) return;
+    const living = known.filter(isLiving).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const key = does === 'leak-oldest' ? living[0] : does === 'leak-newest' || does === 'retire-newest' ? living.at(-1) : null;
+    if (key === undefined) return;
+    const replace = does !== 'retire' && does !== 'retire-newest';
+    this.#world.trail.add({ what: 'emergency-asked', credential, keys: key === null ? null : [key.issuerKeyId], replace });
+    this.#count(replace ? 'emergencies' : 'retirements');
+    const { outcome } = await requestEmergency({ ...worker.engine, ledger: this.#ledger }, { credential, replace, ...(key === null ? {} : { keyId: key.id }) }, ACTOR);
+    this.#count(`emergency ${outcome}`);
   }
 
   /** Faults end; nothing new falls due; whoever is down is started for the last time. */
@@ -381,11 +438,13 @@ class Run {
       const open = await this.#ledger.rotations({ open: true }, { limit: 100 });
       const debts = await this.#ledger.openDebts({});
       const waiting = await this.#ledger.deliveries({ state: 'waiting' }, { limit: 100 });
+      const leaks = (await this.#opened.leaks.leaks({ open: true }, 100)).length + this.#reporter.waiting;
       const unrest = this.#judge.unrest();
-      if (unrest.length === 0 && open.length === 0 && debts.length === 0 && waiting.length === 0) return;
+      if (unrest.length === 0 && leaks === 0 && open.length === 0 && debts.length === 0 && waiting.length === 0) return;
       if (this.#sim.now < deadline) continue;
       const states = open.map((rotation) => `${rotation.credential} ${rotation.state}/${rotation.reason} (${rotation.message})`);
       if (open.length > 0 || debts.length > 0) this.#judge.broken.push({ promise: 10, at: this.#sim.now, what: `not at rest: ${states.join('; ')}; ${debts.length} debts: ${debts.map((debt) => `${debt.issuerKeyId} ${debt.lastError}`).join('; ')}` });
+      if (leaks > 0) this.#judge.broken.push({ promise: 10, at: this.#sim.now, what: `${leaks} reported leaks still wait, ${this.#reporter.waiting} of them for an answer` });
       if (waiting.length > 0) this.#judge.broken.push({ promise: 8, at: this.#sim.now, what: `${waiting.length} notices are still waiting` });
       this.#judge.broken.push(...unrest);
       return;
@@ -393,7 +452,7 @@ class Run {
   }
 
   async #looseEnds(): Promise<void> {
-    this.#leak('the ledger', await (this.#under as LedgerUnderTest).dump());
+    this.#leak('the ledger', await this.#opened.dump());
     for (const job of this.#queue.seen) this.#leak('the queue', job);
     while ((await this.#ledger.seal(1_000)) > 0);
     const audit = await this.#ledger.verifyAudit();

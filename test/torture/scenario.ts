@@ -29,22 +29,32 @@ export interface CredentialSpec {
   readonly rereadMs: number;
 }
 
+/** The how manieth step of all workers together; or the how manieth of one call, which stays where it is when others come or go. From 0. */
+export type StepSpec = number | { readonly call: string; readonly nth: number };
+
 export interface CrashSpec {
-  /** The how manieth step of all workers together. */
-  readonly step: number;
+  readonly step: StepSpec;
   readonly side: 'before' | 'after';
   /** Null: it dies, and another starts after `ms`. Otherwise it sleeps for `ms`. */
   readonly does: 'kill' | 'freeze';
   readonly ms: number;
 }
 
-/** What people must not do and do: the key that serves is revoked behind Keyturn's back, a place is overwritten (for `ms`), put back to its older key, or what waits in it is thrown away. */
-export type Meddling = 'remove-key' | 'remove-old-key' | 'remove-displaced-key' | 'overwrite' | 'put-back' | 'unstage';
+/** What people must not do and do: the key that serves is revoked behind Keyturn's back, a place is overwritten (for `ms`), put back to its older key, or what waits in it, or was displaced, is thrown away. */
+export type Meddling = 'remove-key' | 'remove-old-key' | 'remove-displaced-key' | 'overwrite' | 'put-back' | 'unstage' | 'forget-displaced';
+
+/** Emergencies: of the newest or the oldest living key that the ledger has, and such that create nothing: of all keys, or of the newest. */
+export const LEAKS = ['leak-newest', 'leak-oldest', 'retire', 'retire-newest'] as const;
+export type Leak = (typeof LEAKS)[number];
+
+/** A leak source reports the newest or the oldest living key; a dead one with keys of others; or all that there ever were, and the living ones twice. */
+export const REPORTS = ['report-newest', 'report-oldest', 'report-dead', 'report-many'] as const;
+export type Report = (typeof REPORTS)[number];
 
 export interface Wish {
   /** Milliseconds from the start. */
   readonly at: number;
-  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out' | 'adopt' | 'abort' | 'try-again' | Meddling;
+  readonly does: 'rotate' | 'emergency' | 'pause' | 'resume' | 'edit' | 'flush' | 'stranger' | 'lights-out' | 'adopt' | 'abort' | 'try-again' | Leak | Report | Meddling;
   /** Number of the credential. */
   readonly of: number;
   readonly ms: number;
@@ -74,6 +84,7 @@ const CALLS = [
   'issuer.create', 'issuer.create', 'issuer.create', 'issuer.revoke', 'issuer.revoke', 'issuer.list', 'issuer.inspect', 'issuer.probe', 'issuer.prove',
   'store.promote', 'store.promote', 'store.promote', 'store.stage', 'store.stage', 'store.read', 'store.retire', 'store.probe',
   'check.run', 'hook.run', 'ledger.commit', 'ledger.commit', 'ledger.settleDebt', 'ledger.renew', 'ledger.lease', 'ledger.request', 'ledger.requestDue', 'ledger.postponeDebt', 'ledger.watchFound',
+  'leaks.take', 'leaks.claim', 'leaks.intend', 'leaks.settle',
 ] as const;
 
 const fault: fc.Arbitrary<FaultSpec> = fc
@@ -88,7 +99,7 @@ const crash: fc.Arbitrary<CrashSpec> = fc.record({
 const outage: fc.Arbitrary<Outage> = fc.record({ of: fc.constantFrom('issuer', 'ledger', 'queue', 'c0/0', 'c0/1', 'c1/0', 'application'), from: fc.nat(hours(10)), ms: fc.nat(hours(1)) });
 
 const wish: fc.Arbitrary<Wish> = fc.record({
-  at: fc.nat(hours(10)), does: fc.constantFrom('rotate', 'rotate', 'emergency', 'pause', 'resume', 'edit', 'flush', 'stranger', 'lights-out', 'abort', 'try-again'),
+  at: fc.nat(hours(10)), does: fc.constantFrom('rotate', 'rotate', 'emergency', 'pause', 'resume', 'edit', 'flush', 'stranger', 'lights-out', 'abort', 'try-again', ...LEAKS, ...REPORTS),
   of: fc.nat(2), ms: fc.oneof(fc.nat(hours(3)), fc.nat(days(2))),
 });
 

@@ -1,6 +1,7 @@
 /** The real SQL ledger under the simulation: one database, emptied before each run, on the run's own time. */
 import { Secret } from '../../src/core/secret.ts';
 import { openLedger, type LedgerOptions, type SqlPool } from '../../src/ledger/index.ts';
+import type { LeakLedger } from '../../src/ports/leak-ledger.ts';
 import type { Ledger } from '../../src/ports/ledger.ts';
 import type { LedgerUnderTest, OpenLedger } from './run.ts';
 
@@ -12,7 +13,7 @@ export interface SqlLedgers {
 const ROOT_KEY = new Secret('root-key-of-the-simulation-0123456789');
 
 export async function sqlLedgers(options: Omit<LedgerOptions, 'rootKey'>): Promise<SqlLedgers> {
-  const { ledger, pool } = await openLedger({ ...options, rootKey: ROOT_KEY });
+  const { ledger, leaks, pool } = await openLedger({ ...options, rootKey: ROOT_KEY });
   await pool.query(`
     begin;
     create schema keyturn_test;
@@ -30,7 +31,8 @@ export async function sqlLedgers(options: Omit<LedgerOptions, 'rootKey'>): Promi
   return {
     open: async (now) => {
       await empty();
-      return underTest(onTime(ledger, pool, now), pool);
+      const timely = onTime(pool, now);
+      return underTest(timely(ledger), timely(leaks), pool);
     },
     close: () => ledger.close(),
   };
@@ -42,25 +44,28 @@ async function tables(pool: SqlPool): Promise<readonly string[]> {
 }
 
 /** The run takes one step at a time, so that one clock for the whole database is enough. */
-function onTime(ledger: Ledger, pool: SqlPool, now: () => number): Ledger {
+function onTime(pool: SqlPool, now: () => number): <Part extends object>(part: Part) => Part {
   let set = Number.NaN;
-  const members = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
-    if (typeof member !== 'function') return [name, member];
-    return [name, async (...given: unknown[]): Promise<unknown> => {
-      const at = now();
-      if (at !== set) await pool.query('update keyturn_test.clock set at = $1::timestamptz', [new Date(at).toISOString()]);
-      set = at;
-      return await (member as (...given: unknown[]) => Promise<unknown>)(...given);
-    }];
-  });
-  return Object.fromEntries(members) as Ledger;
+  return <Part extends object>(part: Part) => {
+    const members = Object.entries(part).map(([name, member]: [string, unknown]) => {
+      if (typeof member !== 'function') return [name, member];
+      return [name, async (...given: unknown[]): Promise<unknown> => {
+        const at = now();
+        if (at !== set) await pool.query('update keyturn_test.clock set at = $1::timestamptz', [new Date(at).toISOString()]);
+        set = at;
+        return await (member as (...given: unknown[]) => Promise<unknown>)(...given);
+      }];
+    });
+    return Object.fromEntries(members) as Part;
+  };
 }
 
-function underTest(ledger: Ledger, pool: SqlPool): LedgerUnderTest {
+function underTest(ledger: Ledger, leaks: LeakLedger, pool: SqlPool): LedgerUnderTest {
   return {
     ledger,
+    leaks,
     async freeLeases() {
-      for (const table of ['rotations', 'debts', 'deliveries']) await pool.query(`update keyturn.${table} set worker = null, lease_until = null`);
+      for (const table of ['rotations', 'debts', 'deliveries', 'leaks']) await pool.query(`update keyturn.${table} set worker = null, lease_until = null`);
     },
     async dump() {
       const held = await Promise.all((await tables(pool)).map(async (table) => (await pool.query(`select coalesce(jsonb_agg(to_jsonb(t)), '[]')::text as held from ${table} t`)).rows[0]?.['held']));

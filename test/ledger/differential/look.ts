@@ -14,6 +14,9 @@ export async function seen({ ledger, ids }: Side): Promise<unknown> {
     declaredLater: await ledger.declaredCredentials({ issuer: 'hm' }, { limit: ALL, after: 'a' }),
     declaredWithKey: await ledger.declaredCredentials({ withKey: true }, { limit: ALL }),
     issuers: await ledger.issuers(),
+    retired: await ledger.retired(),
+    retiredOfSome: await ledger.retired(['a', 'c']),
+    named: [...(await ledger.keysNamed('ik1')), ...(await ledger.keysNamed(ids.keys[0] ?? 'none'))],
     due: await ledger.dueCredentials(2),
     open: await Promise.all(CREDENTIALS.map((name) => ledger.openRotation(name))),
     rotations: await ledger.rotations({}, { limit: ALL }),
@@ -50,5 +53,5 @@ async function named(ledger: Ledger): Promise<Readonly<Record<string, unknown>>>
 
 /** What may be worked on now: ids whose order among equals SQL leaves open. */
 export async function ready({ ledger }: Side): Promise<readonly (readonly string[])[]> {
-  return [await ledger.wakeable(ALL), await ledger.payableDebts(ALL), await ledger.deliverable(ALL), await ledger.deliverable(ALL, 'ops'), await ledger.dueChannels()];
+  return [await ledger.wakeable(ALL), await ledger.wakeable(ALL, 'emergency'), await ledger.payableDebts(ALL), await ledger.deliverable(ALL), await ledger.deliverable(ALL, 'ops'), await ledger.dueChannels()];
 }

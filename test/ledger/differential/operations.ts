@@ -58,8 +58,11 @@ async function look(side: Side, { ends, to, limit }: { readonly ends: string | n
 const expectation = rarely(fc.constantFrom(...ROTATION_STATES));
 
 const rotations = [
-  operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom('manual', 'emergency'), path: fc.constantFrom(...PATHS), target: fc.constantFrom('k1', 'k2') }),
-    ({ ledger }, { target, credential: name, ...rest }) => ledger.request(asked(name, { ...rest, notes: { target } }))),
+  operation(8, 'request', fc.record({ credential, issuer, kind: fc.constantFrom('manual', 'emergency'), path: fc.constantFrom(...PATHS), keys: fc.array(nth, { maxLength: 2 }), replace: fc.boolean() }),
+    ({ ledger, ids }, { keys, replace, credential: name, ...rest }) => {
+      const named = keys.flatMap((n) => pick(ids.keys, n) ?? []);
+      return ledger.request(asked(name, { ...rest, notes: { revocation: { keys: named.length === 0 ? 'every' : named, replace } } }));
+    }),
   operation(16, 'dueCredentials', fc.record({ ends: fc.option(credential), to: fc.constantFrom('aborted', 'done'), limit: fc.integer({ min: 1, max: 3 }) }), look),
   operation(16, 'requestDue', fc.record({ nth, occurrence: instant, of: fc.integer({ min: 1, max: 3 }) }), ({ ledger, due }, given) =>
     ledger.requestDue(someDue(due, given).map((one) => ({ due: one, actor: ACTOR, occurrence: new Date(given.occurrence) })))),
@@ -167,7 +170,7 @@ const outbox = [
     const delivery = pick(deliveries, given.nth);
     return delivery === undefined ? NOTHING : ledger.undelivered(delivery, 'why', given.span);
   }),
-  operation(1, 'takePace', fc.record({ key: fc.constantFrom('p', 'q'), everyMs: span, burst: fc.integer({ min: 1, max: 3 }), longest: span }), ({ ledger }, { longest, ...limit }) => ledger.takePace(limit, longest)),
+  operation(1, 'takePace', fc.uniqueArray(fc.record({ key: fc.constantFrom('p', 'q'), everyMs: span, burst: fc.integer({ min: 1, max: 3 }) }), { selector: ({ key }) => key, minLength: 1, maxLength: 2 }), ({ ledger }, limits) => ledger.takePace(limits)),
   operation(1, 'restPace', fc.record({ key: fc.constantFrom('p', 'q'), everyMs: span, burst: fc.integer({ min: 1, max: 3 }), ms: span }), ({ ledger }, { ms, ...limit }) => ledger.restPace(limit, ms)),
   operation(1, 'noteDone', fc.constantFrom('sweep', 'x'), ({ ledger }, what) => ledger.noteDone(what)),
   operation(1, 'retryStuck', fc.constantFrom(undefined, 'ops'), ({ ledger }, channel) => ledger.retryStuck(channel)),

@@ -121,7 +121,15 @@ function letGo(state: State, rotation: RotationRow, change: Change): void {
   if (over || change.unlockLocations === true) unlockLocations(state, rotation.id);
   if (over || change.releaseSlot === true) releaseSlot(state, rotation.id);
   const credential = rotation.state === 'done' ? state.credentials.get(rotation.credential) : undefined;
-  if (credential !== undefined) state.credentials.put({ ...credential, lastRotatedAt: state.now(), dueAt: dueNext(credential, rotation, change) });
+  if (credential === undefined) return;
+  if (change.keepsAge === true) state.credentials.put({ ...credential, lastRotatedAt: ageKept(state, credential, rotation), dueAt: -Infinity });
+  else state.credentials.put({ ...credential, lastRotatedAt: state.now(), dueAt: dueNext(credential, rotation, change) });
+}
+
+/** Since the end of the rotation that had brought the key that it kept. */
+function ageKept(state: State, { lastRotatedAt }: CredentialRow, { newKeyId }: RotationRow): number | null {
+  const brought = state.rotations.get(state.keys.get(newKeyId ?? '')?.rotationId ?? '')?.finishedAt ?? null;
+  return lastRotatedAt === null || brought === null ? (lastRotatedAt ?? brought) : Math.max(lastRotatedAt, brought);
 }
 
 /** For the next sweep to say, where nobody said or the plan is another one by now. */

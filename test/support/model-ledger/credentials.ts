@@ -1,5 +1,7 @@
 import type { PlannedCredential } from '../../../src/core/plan.ts';
-import type { DeclaredFilter, Ledger } from '../../../src/ports/ledger.ts';
+import { revocationOf } from '../../../src/core/revocation.ts';
+import type { DeclaredFilter, Ledger, Retired } from '../../../src/ports/ledger.ts';
+import { newest } from './due.ts';
 import { frozenCopy } from './json.ts';
 import { bounded, inOrder, toCredential } from './rows.ts';
 import type { State } from './state.ts';
@@ -23,6 +25,7 @@ export function credentialMethods(state: State) {
       return inOrder(chosen, () => 0, (row) => row.name).slice(0, bounded({ limit })).map(toCredential);
     },
     issuers: () => [...new Set(state.credentials.all().map(({ issuer }) => issuer))].sort(),
+    retired: (only?: readonly string[]) => inOrder(state.credentials.all().filter(({ name }) => only === undefined || only.includes(name)), () => 0, (row) => row.name).flatMap((row) => retiredOf(state, row)),
     setDue: (name: string, dueAt: Date | null) => {
       const row = state.credentials.get(name);
       if (row !== undefined) state.credentials.put({ ...row, dueAt: dueAt?.getTime() ?? Infinity });
@@ -51,4 +54,12 @@ function upsert(state: State, plan: CredentialRow['plan'], revision: string): vo
   }
   const same = before.declared && before.revision === revision;
   state.credentials.put({ ...before, ...facts, dueAt: same ? before.dueAt : -Infinity });
+}
+
+/** Its newest rotation is an emergency that was to create nothing and left no key, and nobody has brought one since. */
+function retiredOf(state: State, { name, currentKeyId }: CredentialRow): readonly Retired[] {
+  const last = newest(state, name);
+  if (currentKeyId !== null || last === undefined || last.kind !== 'emergency' || last.finishedAt === null || last.newKeyId !== null) return [];
+  if (revocationOf(last.asked).replace || state.by.keysOfCredential.of(name).some(({ id }) => id > last.id)) return [];
+  return [{ credential: name, rotationId: last.id, actor: last.actor, since: new Date(last.finishedAt) }];
 }

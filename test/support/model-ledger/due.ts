@@ -28,12 +28,12 @@ function toDue(state: State, row: CredentialRow): DueCredential {
   return {
     ...toCredential(row),
     currentKey: key === undefined ? null : { createdAt: new Date(key.createdAt) },
-    last: last === undefined ? null : { id: last.id, state: last.state, createdAt: new Date(last.createdAt), finishedAt: maybe(last.finishedAt) },
+    last: last === undefined ? null : { id: last.id, state: last.state, createdAt: new Date(last.createdAt), finishedAt: maybe(last.finishedAt), renewed: last.state === 'done' && state.keys.get(last.newKeyId ?? '')?.rotationId === last.id },
     asOf: new Date(state.now()),
   };
 }
 
-function newest(state: State, credential: string): RotationRow | undefined {
+export function newest(state: State, credential: string): RotationRow | undefined {
   return inOrder(state.by.rotationsOfCredential.of(credential), () => 0, (row) => row.id).at(-1);
 }
 

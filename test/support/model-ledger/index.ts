@@ -6,6 +6,7 @@
  */
 import { deriveKey, Secret } from '../../../src/core/secret.ts';
 import { GENESIS, chainHead } from '../../../src/ledger/chain.ts';
+import type { LeakLedger } from '../../../src/ports/leak-ledger.ts';
 import type { CommitOutcome, Ledger } from '../../../src/ports/ledger.ts';
 import { askMethods } from './asks.ts';
 import { auditMethods } from './audit.ts';
@@ -16,6 +17,7 @@ import { dueMethods } from './due.ts';
 import { daily, figures } from './figures.ts';
 import { idMaker } from './ids.ts';
 import { keyMethods } from './keys.ts';
+import { leakMethods } from './leaks.ts';
 import { outboxMethods } from './outbox.ts';
 import { pauseMethods } from './pauses.ts';
 import { rotationMethods } from './rotations.ts';
@@ -39,6 +41,7 @@ export interface ModelLedgerOptions {
 export interface ModelLedger {
   /** All workers use this one; `close` does nothing. */
   readonly ledger: Ledger;
+  readonly leaks: LeakLedger;
   /** The rows themselves, to be read: they are replaced when they change, so whatever was read stays as it was. */
   readonly state: ModelState;
   /** What opening an embedded ledger does: whoever leased anything is dead. */
@@ -47,7 +50,7 @@ export interface ModelLedger {
   readonly tamper: (forge: (tables: Tamperable) => void) => void;
 }
 
-type Name = 'credentials' | 'keys' | 'rotations' | 'transitions' | 'locks' | 'slots' | 'debts' | 'watches' | 'pauses' | 'audit' | 'deliveries';
+type Name = 'credentials' | 'keys' | 'rotations' | 'transitions' | 'locks' | 'slots' | 'debts' | 'watches' | 'pauses' | 'audit' | 'deliveries' | 'leaks';
 export type ModelState = { readonly [Table in Name]: Pick<State[Table], 'get' | 'all' | 'size'> };
 export type Tamperable = Pick<State, 'audit' | 'head' | 'deliveries'>;
 
@@ -62,6 +65,7 @@ export function createModelLedger(options: ModelLedgerOptions): ModelLedger {
   const installation = options.installation ?? drawn(options.random);
   return {
     ledger: composed(state, key, installation),
+    leaks: transactions(state.journal, leakMethods(state)),
     state,
     freeLeases: () => freeLeases(state),
     tamper: (forge) => tamper(state, forge),
@@ -122,12 +126,13 @@ function transactions<M extends Methods>(journal: Journal, methods: M): Async<M>
   return Object.fromEntries(wrapped) as Async<M>;
 }
 
-function freeLeases({ journal, rotations, debts, deliveries }: State): void {
+function freeLeases({ journal, rotations, debts, deliveries, leaks }: State): void {
   journal.run(() => {
     // Rotations keep the name of who held them, so that the next lease is known to be taken over.
     for (const row of rotations.all()) rotations.put({ ...row, leaseUntil: null });
     for (const row of debts.all()) debts.put({ ...row, ...NO_LEASE });
     for (const row of deliveries.all()) deliveries.put({ ...row, ...NO_LEASE });
+    for (const row of leaks.all()) leaks.put({ ...row, ...NO_LEASE });
   });
 }
 

@@ -16,6 +16,7 @@ export function keyMethods(state: State) {
       return row === undefined ? null : toKey(row);
     },
     keys: (ids: readonly string[]) => ids.flatMap((id) => state.keys.get(id) ?? []).map(toKey),
+    keysNamed: (id: string) => state.keys.all().filter((row) => row.id === id || row.issuerKeyId === id).sort((a, b) => (a.issuer < b.issuer ? -1 : 1)).map(toKey),
     keysOf: (credential: string) => listed(state.by.keysOfCredential.of(credential)),
     keysOfIssuer: (issuer: string) => listed(state.by.keysOfIssuer.of(issuer)),
     adopt: (key: NewKey, actor: Actor, detail: Json) => toKey(adopt(state, key, actor, detail)),

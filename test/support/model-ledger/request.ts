@@ -1,10 +1,11 @@
-import { canonical } from '../../../src/ledger/chain.ts';
+import { isUnconditional } from '../../../src/core/debt.ts';
+import { beginning, revocationOf } from '../../../src/core/revocation.ts';
 import type { RotationKind } from '../../../src/core/vocabulary.ts';
 import type { NewRotation, RequestOutcome } from '../../../src/ports/ledger.ts';
 import { frozenCopy } from './json.ts';
 import { releaseSlot, unlockLocations } from './reservations.ts';
 import { toRotation } from './rows.ts';
-import type { State } from './state.ts';
+import { words, type State } from './state.ts';
 import { NO_LEASE, type RotationRow } from './tables.ts';
 import { recordTransition } from './transitions.ts';
 import { insertWatch } from './watches.ts';
@@ -15,19 +16,27 @@ const LATE_CREATE_MS = 24 * 60 * 60 * 1000;
 /** See `Ledger.request`: one open rotation a credential; an emergency ends the open one and takes its place. */
 export function request(state: State, asked: NewRotation): RequestOutcome {
   const open = state.by.openRotation.one(asked.credential);
+  const notes = notesOf(state, asked, open);
   if (open !== undefined) {
-    if (!preempts(asked, open)) return { outcome: 'open', rotation: toRotation(open) };
+    if (notes === null) return { outcome: 'open', rotation: toRotation(open) };
     preempt(state, open, asked);
   }
-  return { outcome: 'created', rotation: toRotation(insert(state, { ...asked, occurrence: null })) };
+  return { outcome: 'created', rotation: toRotation(insert(state, { ...asked, notes: notes ?? {}, occurrence: null })) };
 }
 
-/** An emergency pre-empts everything but the same emergency that has not gone past revoking. */
-function preempts(asked: NewRotation, open: RotationRow): boolean {
-  if (asked.kind !== 'emergency') return false;
-  if (open.kind !== 'emergency') return true;
-  const early = open.state === 'requested' || open.state === 'revoking';
-  return !early || canonical(open.asked) !== canonical(asked.notes ?? {});
+/** With what it begins; null where the open one stays. */
+function notesOf(state: State, { kind, notes = {} }: NewRotation, open: RotationRow | undefined): NewRotation['notes'] | null {
+  if (kind !== 'emergency') return open === undefined ? notes : null;
+  const { keys } = revocationOf(notes);
+  const dying = keys === 'every' ? [] : keys.filter((id) => isDying(state, id));
+  return beginning(notes, open ?? null, new Set(dying));
+}
+
+function isDying(state: State, id: string): boolean {
+  const key = state.keys.get(id);
+  if (key?.state !== 'condemned') return key?.state === 'revoked' || key?.state === 'lost';
+  const debt = state.by.openDebtOfKey.one(words(key.issuer, key.issuerKeyId));
+  return debt !== undefined && isUnconditional(debt.cause);
 }
 
 function preempt(state: State, open: RotationRow, by: NewRotation): void {

@@ -1,6 +1,6 @@
 import { KeyturnError } from '../../../src/core/errors.ts';
 import { takeoverText } from '../../../src/core/takeover.ts';
-import type { RotationState } from '../../../src/core/vocabulary.ts';
+import type { RotationKind, RotationState } from '../../../src/core/vocabulary.ts';
 import type { Change, Lease, Ledger, NewRotation, Rotation } from '../../../src/ports/ledger.ts';
 import { commit, holds, leaseLost } from './commit.ts';
 import { request } from './request.ts';
@@ -27,7 +27,7 @@ export function rotationMethods(state: State) {
     },
     history: (rotationId: string) =>
       state.by.transitionsOf.of(rotationId).sort((a, b) => a.seq - b.seq).slice(0, MAX_HISTORY).map(toTransition),
-    wakeable: (limit: number) => wakeable(state).slice(0, limit),
+    wakeable: (limit: number, kind?: RotationKind) => wakeable(state, kind).slice(0, limit),
     lease: (rotationId: string, worker: string, ttlMs: number) => lease(state, rotationId, worker, ttlMs),
     renew: (held: Lease, ttlMs: number) => renew(state, held, ttlMs),
     commit: (held: Lease, expectState: RotationState, change: Change) => commit(state, held, expectState, change),
@@ -49,9 +49,9 @@ function byIdOrPrefix(state: State, prefix: string): Rotation | null {
 }
 
 /** Emergencies first, then those that waited longest. */
-function wakeable(state: State): readonly string[] {
+function wakeable(state: State, kind: RotationKind | undefined): readonly string[] {
   const now = state.now();
-  const ready = state.by.openRotations.of('open').filter((row) => row.wakeAt !== null && row.wakeAt <= now && leaseFree(state, row));
+  const ready = state.by.openRotations.of('open').filter((row) => row.wakeAt !== null && row.wakeAt <= now && leaseFree(state, row) && (kind ?? row.kind) === row.kind);
   const emergencies = inOrder(ready.filter(isEmergency), wakeOf, idOf);
   return [...emergencies, ...inOrder(ready.filter((row) => !isEmergency(row)), wakeOf, idOf)].map(idOf);
 }

@@ -1,4 +1,4 @@
-import { afterOne, afterRest, waitFor, type Limit } from '../../../src/core/pace.ts';
+import { afterOne, afterRest, waitForAll, type Limit } from '../../../src/core/pace.ts';
 import type { ChannelLag } from '../../../src/ports/ledger.ts';
 import type { State } from './state.ts';
 import type { DeliveryRow } from './tables.ts';
@@ -9,10 +9,9 @@ export function sharedTimeMethods(state: State) {
   const done = new Map<string, number>();
   const until = (limit: Limit): number | null => buckets.get(limit.key) ?? null;
   return {
-    takePace: (limit: Limit, longestMs: number): number | null => {
-      const waitMs = waitFor(limit, until(limit), state.now());
-      if (waitMs > longestMs) return null;
-      buckets.set(limit.key, afterOne(limit, until(limit), state.now()));
+    takePace: (limits: readonly Limit[]): number => {
+      const waitMs = waitForAll(limits, limits.map(until), state.now());
+      if (waitMs === 0) for (const limit of limits) buckets.set(limit.key, afterOne(limit, until(limit), state.now()));
       return waitMs;
     },
     restPace: (limit: Limit, ms: number): void => void buckets.set(limit.key, afterRest(limit, until(limit), state.now(), ms)),

@@ -2,7 +2,7 @@
 import type { ChainHead } from '../../../src/ledger/chain.ts';
 import { Index, Journal, Table } from './table.ts';
 import type {
-  AuditRow, CredentialRow, DebtRow, DeliveryRow, KeyRow, LeaseColumns, LockRow, PauseRow, RotationRow, SlotRow, TransitionRow, WatchRow,
+  AuditRow, CredentialRow, DebtRow, DeliveryRow, KeyRow, LeakDeliveryRow, LeakRow, LeaseColumns, LockRow, PauseRow, RotationRow, SlotRow, TransitionRow, WatchRow,
 } from './tables.ts';
 
 /** One word of several; no part contains the separator. */
@@ -59,6 +59,8 @@ export function makeState(now: () => number, newId: () => string, head: ChainHea
     pauses: new Table<PauseRow>(journal, (row) => words(row.scope, row.name ?? '')),
     audit: new Table<AuditRow, number>(journal, (row) => row.id, [by.unsealed]),
     deliveries: new Table<DeliveryRow>(journal, (row) => row.id, [by.deliveriesInState, by.deliveryOnce, by.deliveriesOfWords]),
+    leaks: new Table<LeakRow>(journal, (row) => row.id),
+    leakDeliveries: new Table<LeakDeliveryRow>(journal, (row) => words(row.source, row.id)),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The model's tables, column for column those of src/ledger/tables.ts; instants are epoch milliseconds. */
 import type { CredentialPlan } from '../../../src/core/plan.ts';
 import type { Actor, DebtCause, KeyState, Notice, Path, RotationKind, RotationState } from '../../../src/core/vocabulary.ts';
+import type { Leak } from '../../../src/ports/leak-ledger.ts';
 import type { Delivery, Pause } from '../../../src/ports/ledger.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -150,4 +151,22 @@ export interface LockRow {
 export interface SlotRow {
   readonly rotationId: string;
   readonly issuer: string;
+}
+
+type LeakInstant = 'reportedAt' | 'foundAt' | 'settledAt' | 'nextTryAt';
+
+export interface LeakRow extends Omit<Leak, LeakInstant>, LeaseColumns {
+  readonly reportedAt: number;
+  readonly foundAt: number | null;
+  readonly settledAt: number | null;
+  readonly nextTryAt: number;
+}
+
+export interface LeakDeliveryRow {
+  readonly source: string;
+  readonly id: string;
+  readonly at: number;
+  readonly leaks: number;
+  readonly foreign: number;
+  readonly malformed: number;
 }

@@ -2,7 +2,6 @@
 import { KeyturnError } from '../../../src/core/errors.ts';
 import type { ApplicationCheck, CheckResult, ReloadHook } from '../../../src/ports/check.ts';
 import type { Issuer } from '../../../src/ports/issuer.ts';
-import type { Ledger } from '../../../src/ports/ledger.ts';
 import type { SecretStore } from '../../../src/ports/store.ts';
 import type { TrueIssuer } from '../world/issuer.ts';
 import type { TruePlace } from '../world/store.ts';
@@ -79,13 +78,13 @@ export function unreliableHook(line: Line, name: string, told: () => void): Relo
 
 const away = (): KeyturnError => new KeyturnError('LEDGER_UNREACHABLE', 'The ledger does not answer.');
 
-/** The ledger over a connection: a call can be refused, and its answer can be lost after it was committed. */
-export function unreliableLedger({ sim, process, faults }: Line, ledger: Ledger): Ledger {
-  const members = Object.entries(ledger).map(([name, member]: [string, unknown]) => {
+/** A part of the ledger over a connection: a call can be refused, and its answer can be lost after it was committed. */
+export function unreliableLedger<Part extends object>({ sim, process, faults }: Line, part: Part, called: 'ledger' | 'leaks'): Part {
+  const members = Object.entries(part).map(([name, member]: [string, unknown]) => {
     if (typeof member !== 'function') return [name, member];
     const over = async (...given: unknown[]): Promise<unknown> => {
-      const fault = faults.next(`ledger.${name}`, 'ledger');
-      return await sim.step(process, `ledger.${name}`, sim.random.between(0, 3), async () => {
+      const fault = faults.next(`${called}.${name}`, 'ledger');
+      return await sim.step(process, `${called}.${name}`, sim.random.between(0, 3), async () => {
         if (fault.lands === 'never') throw away();
         const value = await (member as (...given: unknown[]) => Promise<unknown>)(...given);
         if (fault.hears === 'outcome' || fault.hears === 'outcome-late') return value;
@@ -94,5 +93,5 @@ export function unreliableLedger({ sim, process, faults }: Line, ledger: Ledger)
     };
     return [name, over];
   });
-  return Object.fromEntries(members) as Ledger;
+  return Object.fromEntries(members) as Part;
 }

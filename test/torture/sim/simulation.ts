@@ -10,7 +10,7 @@ export type Interruption =
   | { readonly does: 'freeze'; readonly side: 'before' | 'after'; readonly ms: number };
 
 /** Steps that every idle worker takes all the time; interrupting those finds nothing. */
-const IDLE = new Set(['ledger.dueCredentials', 'ledger.wakeable', 'ledger.payableDebts', 'ledger.deliverable', 'ledger.seal', 'ledger.credentials', 'ledger.dropExpiredWatches', 'ledger.dueChannels', 'ledger.channelLags', 'ledger.noteDone']);
+const IDLE = new Set(['ledger.dueCredentials', 'ledger.wakeable', 'ledger.payableDebts', 'ledger.deliverable', 'ledger.seal', 'ledger.credentials', 'ledger.dropExpiredWatches', 'ledger.dueChannels', 'ledger.channelLags', 'ledger.noteDone', 'leaks.waiting']);
 
 export interface StepWatcher {
   /** Called before each step that counts; `n` counts from 0 over all processes. */

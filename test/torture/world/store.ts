@@ -80,7 +80,7 @@ export class TruePlace {
   }
 
   get #visible(): { readonly contents: Contents; readonly version: number } {
-    if (this.#stale !== null && this.#stale.until > this.#now()) return this.#stale;
+    if (this.#stale !== null && this.showsLate) return this.#stale;
     return { contents: this.#contents, version: this.location.version };
   }
 
@@ -91,7 +91,7 @@ export class TruePlace {
   }
 
   /** Somebody else writes another value, or none of what waits. */
-  edit(change: { readonly current?: Secret; readonly staged?: readonly [] }): void {
+  edit(change: { readonly current?: Secret; readonly staged?: readonly []; readonly displaced?: readonly []; readonly backup?: null; readonly history?: null }): void {
     this.#contents = { ...this.#contents, ...change };
     if (change.current !== undefined) this.location.touch();
     this.#trail.add({ what: 'edited', place: this.id, credential: this.credential });
@@ -103,9 +103,14 @@ export class TruePlace {
     this.#stale = { contents, version, until };
   }
 
+  /** Whether readers still get what was there before the last writes. */
+  get showsLate(): boolean {
+    return this.#stale !== null && this.#stale.until > this.#now();
+  }
+
   /** Once readers see the truth again. */
   caughtUp(): void {
-    if (this.#stale === null || this.#stale.until > this.#now()) return;
+    if (this.#stale === null || this.showsLate) return;
     this.#stale = null;
     this.#trail.add({ what: 'caught-up', place: this.id, credential: this.credential });
   }

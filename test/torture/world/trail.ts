@@ -11,7 +11,12 @@ export type Happening =
   | { readonly what: 'caught-up'; readonly place: string; readonly credential: string }
   | { readonly what: 'retired'; readonly place: string; readonly credential: string }
   | { readonly what: 'used'; readonly key: string | null; readonly by: 'application' | 'keyturn'; readonly credential: string | null; readonly worked: boolean }
-  | { readonly what: 'emergency-asked'; readonly credential: string }
+  /** `keys` null: every one. `replace` false: none is to take their place. */
+  | { readonly what: 'emergency-asked'; readonly credential: string; readonly keys: readonly string[] | null; readonly replace: boolean }
+  /** A leak source posts its value. `managed`: Keyturn knows the key, so that it must die; else it may. */
+  | { readonly what: 'leak-reported'; readonly credential: string; readonly key: string; readonly managed: boolean }
+  /** A person asks for a new key, and that is recorded. */
+  | { readonly what: 'rotation-asked'; readonly credential: string }
   | { readonly what: 'told'; readonly kind: string; readonly credential: string | null };
 
 export type Recorded = Happening & { readonly at: number };

@@ -112,17 +112,6 @@ describe('learning', () => {
     expect(highest(feed(detector, random, now + 5 * HOUR, 2 * DAY, () => 100))).toBeLessThan(THRESHOLD);
     expect(highest(feed(detector, random, now + 53 * HOUR, 5, () => 1_000))).toBeGreaterThan(THRESHOLD);
   });
-
-  it('takes a planned rotation as none: traffic leaves the old key, and comes to the new one', () => {
-    const [old, fresh] = [learnt(50, 7, 5), learnt(5, 7, 6)];
-    for (const { detector, now } of [old, fresh]) detector.expectChange(MONDAY + now * MINUTE, 60);
-    const left = feed(old.detector, old.random, old.now, DAY, (minute) => Math.max(0, 50 - (minute - old.now)));
-    const came = feed(fresh.detector, fresh.random, fresh.now, DAY, (minute) => Math.min(55, 5 + (minute - fresh.now)));
-    expect(highest(left)).toBe(0);
-    expect(highest(came)).toBeLessThan(THRESHOLD);
-    expect(highest(feed(fresh.detector, fresh.random, fresh.now + DAY, 5, () => 550))).toBeGreaterThan(THRESHOLD);
-    expect(highest(feed(old.detector, old.random, old.now + DAY, 5, () => 10))).toBeGreaterThan(THRESHOLD);
-  });
 });
 
 describe('a threshold', () => {
