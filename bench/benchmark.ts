@@ -30,7 +30,7 @@ export interface Skip {
   readonly failed: boolean;
 }
 
-export type Unit = 'ms' | 's' | '×' | '/s' | 'MiB' | '';
+export type Unit = 'µs' | 'ms' | 's' | '×' | '/s' | 'MiB' | '';
 
 export interface Column {
   /** A key of the rows' figures. */

@@ -71,10 +71,10 @@ function report(machine: Machine, measured: readonly Result[]): void {
     console.log(failure === null ? `Measured in ${seconds.toFixed(0)} s.\n` : `FAILED: ${failure}\n`);
   }
   if (values.write) write(machine, measured);
-  const missed = measured.flatMap(({ benchmark, results }) => results.flatMap((one) => (isSkip(one) ? [] : missedIn(benchmark, one))));
-  console.log(missed.length === 0 ? 'Every goal is kept.' : `Goals missed: ${missed.join('; ')}.`);
-  if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, missed, benchmarks: measured.map(asJson) }));
   const failed = measured.some(({ failure, results }) => failure !== null || results.some((one) => isSkip(one) && one.failed));
+  const missed = measured.flatMap(({ benchmark, results }) => results.flatMap((one) => (isSkip(one) ? [] : missedIn(benchmark, one))));
+  console.log(missed.length > 0 ? `Goals missed: ${missed.join('; ')}.` : failed ? 'Every goal of what was measured is kept.' : 'Every goal is kept.');
+  if (values.json) console.log(JSON.stringify({ machine, quick: values.quick, missed, benchmarks: measured.map(asJson) }));
   if (missed.length > 0 || failed) process.exitCode = 1;
 }
 

@@ -19,11 +19,14 @@ const WAITING: readonly { readonly lane: Lane; readonly job: string; readonly pa
   { lane: 'revocation', job: 'revoke-debts', payload: {} },
   { lane: 'upkeep', job: 'seal-audit', payload: {} },
   { lane: 'delivery', job: 'deliver', payload: {} },
+  { lane: 'usage', job: 'read-usage', payload: {} },
 ];
 
 export interface Backlog {
   /** Adds so many jobs, spread over every lane but the emergency's, which stand still meanwhile. */
   fill(count: number): Promise<void>;
+  /** Takes all that wait away. */
+  empty(): Promise<void>;
   /** A queue of its own with a worker that does `work` for each job; gives what adds one. */
   bare(work: (payload: Payload) => Promise<void>): Promise<(payload: Payload) => Promise<void>>;
   close(): Promise<void>;
@@ -57,6 +60,9 @@ export async function openBacklog(runtime: Pick<Runtime, 'databaseUrl' | 'redisU
       await Promise.all(queues.map(({ queue }) => queue.pause()));
       for (const { queue, job, payload } of queues) await add(queue, job, payload, Math.ceil(count / queues.length));
       await Promise.all(queues.map(({ queue }) => queue.resume()));
+    },
+    async empty() {
+      await Promise.all(queues.map(({ queue }) => queue.drain()));
     },
     async bare(work) {
       const [queue, worker] = [backend.queue('bare'), backend.worker('bare', (job) => work(job.data), { concurrency: SLOTS })];

@@ -4,15 +4,19 @@ import { REAL_CLOCK } from '../../src/app/app.ts';
 import { planCredentials } from '../../src/config/index.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { Secret, fingerprinter } from '../../src/core/secret.ts';
-import { openLedger } from '../../src/ledger/index.ts';
+import { openLedger, type OpenLedger } from '../../src/ledger/index.ts';
 import { createLogger } from '../../src/log/index.ts';
+import type { Ledger } from '../../src/ports/ledger.ts';
 import { LANES, type JobDefinition } from '../../src/ports/queue.ts';
+import type { UsageLedger } from '../../src/ports/usage-ledger.ts';
 import { openQueue } from '../../src/queue/index.ts';
 import { sweep } from '../../src/rotation/due.ts';
 import type { Engine } from '../../src/rotation/engine.ts';
 import type { Runtime } from './runtimes.ts';
 
 export interface Book {
+  readonly ledger: Ledger;
+  readonly usage: UsageLedger;
   /** Declares so many credentials, and the same ones once more, and gives each a key. Milliseconds. */
   declare(size: number): Promise<{ readonly declare: number; readonly again: number }>;
   /** Forgets all rotations, and makes so many credentials due; everything else is due in a month. */
@@ -25,8 +29,8 @@ export interface Book {
 }
 
 const IN_A_TEXT = 100;
-const ROOT_KEY = new Secret('root-key-of-the-benchmark-0123456789abcdef');
-const INTERVALS = { sweepMs: 1, debtsMs: 1, inventoryMs: 1, deliverMs: 1, sealMs: 1, usageMs: 1 };
+export const ROOT_KEY = new Secret('root-key-of-the-benchmark-0123456789abcdef');
+const INTERVALS = { sweepMs: 1, debtsMs: 1, inventoryMs: 1, inspectMs: 1, deliverMs: 1, sealMs: 1, usageMs: 1, scanMs: 1 };
 const CONFIG = `
 version: 1
 issuers: { hm: { type: hypermemory, adminKey: "\${file:/nowhere}", plan: enterprise } }
@@ -36,7 +40,7 @@ credentials: { prod-app: { issuer: hm, scopes: ["memory:write"], policy: monthly
 `;
 
 export async function openBook(dataDir: string, { databaseUrl, redisUrl }: Runtime): Promise<Book> {
-  const { ledger, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(databaseUrl === null ? {} : { databaseUrl }) });
+  const { ledger, usage, pool } = await openLedger({ dataDir, rootKey: ROOT_KEY, ...(databaseUrl === null ? {} : { databaseUrl }) });
   const queue = await openQueue({ pool, kind: ledger.kind, ...(redisUrl === null ? {} : { redisUrl }) });
   await queue.start(idleJobs(), { concurrency: Object.fromEntries(LANES.map((lane) => [lane, 1])) as Record<(typeof LANES)[number], number> });
   const engine: Engine = {
@@ -48,6 +52,7 @@ export async function openBook(dataDir: string, { databaseUrl, redisUrl }: Runti
     for (const statement of statements) await pool.query(statement);
   };
   return {
+    ledger, usage,
     async declare(size) {
       const declared = texts(size);
       const [first, again] = [await took(() => ledger.declare(declared)), await took(() => ledger.declare(declared))];
@@ -69,8 +74,14 @@ const nothing = async (): Promise<void> => undefined;
 
 /** The worker's own jobs by name and lane, so that waking them is real; none of them does or schedules anything. */
 function idleJobs(): readonly JobDefinition[] {
-  const work = { sweep: nothing, advance: nothing, payDebts: nothing, inventory: nothing, deliver: nothing, sealAudit: nothing, summarise: nothing, readUsage: nothing, beat: nothing, watchChannels: nothing };
+  const work = { sweep: nothing, advance: nothing, payDebts: nothing, inventory: nothing, inspect: nothing, deliver: nothing, sealAudit: nothing, summarise: nothing, readUsage: nothing, scanUsage: nothing, beat: nothing, watchChannels: nothing, handleLeaks: nothing, fetchLeaks: nothing, matchLeaks: nothing, respond: nothing, takeRecords: nothing, reportIncidents: nothing, drill: nothing };
   return jobDefinitions(work, INTERVALS).map((job) => ({ ...job, everyMs: null }));
+}
+
+/** Declares so many credentials, `prod-app-1` and on, each with a current key `Kprod-app-1` and on. */
+export async function fill({ ledger, pool }: Pick<OpenLedger, 'ledger' | 'pool'>, size: number): Promise<void> {
+  await ledger.declare(texts(size));
+  for (const statement of GIVE_KEYS) await pool.query(statement);
 }
 
 /** In texts of as many as those of a configuration that is read. */
