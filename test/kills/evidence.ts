@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atRest } from '../../src/demo/evidence.ts';
+import type { CaughtSlackMessage } from '../../src/demo/slack-catcher.ts';
 import { keyturn } from '../support/cli.ts';
 import type { Deeds } from './drive.ts';
 import type { Facts } from './facts.ts';
@@ -26,7 +27,7 @@ export interface Collected extends Facts {
 
 export async function collect(stage: Stage, deeds: Deeds): Promise<Collected> {
   await stage.sandbox.faults();
-  const { rest, status } = await comeToRest(stage);
+  const { rest, status, messages } = await comeToRest(stage);
   const application = await stage.drainApplication();
   await stage.watch.stop();
   const served = (await Promise.all(stage.declared.map((one) => servedBy(one, stage.aws, true)))).flat();
@@ -43,7 +44,7 @@ export async function collect(stage: Stage, deeds: Deeds): Promise<Collected> {
     watched: { looks: stage.watch.looks, dead: stage.watch.dead },
     leaks: await searchLeaks(stage),
     audit: { code: verified.code, said: verified.stdout + verified.stderr },
-    messages: messagesOf(stage, status),
+    messages,
     ownEnds: stage.ownEnds.filter(({ at }) => !deeds.excuses.some(({ from, to }) => at >= from && at <= to)),
     rotations: status?.figures.rotationsByState ?? {},
   };
@@ -52,26 +53,29 @@ export async function collect(stage: Stage, deeds: Deeds): Promise<Collected> {
 interface Rest {
   readonly rest: Facts['rest'];
   readonly status: Status | null;
+  /** As they were when that status was given: what is told later may be on its way by one channel only. */
+  readonly messages: Facts['messages'];
 }
 
 /** Nothing new begins from now on; what has begun must end. */
 async function comeToRest(stage: Stage): Promise<Rest> {
   const [began, deadline] = [Date.now(), Date.now() + REST_MS];
   let [status, paused, waitsFor]: [Status | null, boolean, string] = [null, false, 'no worker answers'];
+  let messages = messagesOf(stage, null);
   while (Date.now() < deadline) {
     const seen: Status | null = await ask(stage, paused).catch((error: unknown) => {
       waitsFor = String(error);
       return null;
     });
     if (seen !== null) {
-      [status, paused] = [seen, true];
+      [status, paused, messages] = [seen, true, messagesOf(stage, seen)];
       const lacking = await notYet(stage, seen);
-      if (lacking === null) return { status, rest: { reached: true, afterMs: Date.now() - began, waitsFor: '' } };
+      if (lacking === null) return { status, messages, rest: { reached: true, afterMs: Date.now() - began, waitsFor: '' } };
       waitsFor = lacking;
     }
     await sleep(LOOK_EVERY_MS);
   }
-  return { status, rest: { reached: false, afterMs: Date.now() - began, waitsFor } };
+  return { status, messages, rest: { reached: false, afterMs: Date.now() - began, waitsFor } };
 }
 
 async function ask(stage: Stage, paused: boolean): Promise<Status> {
@@ -98,9 +102,14 @@ async function notYet(stage: Stage, status: Status): Promise<string | null> {
   return wrong.length === 0 ? null : `the ledger is at rest, but ${wrong.map(({ name, count }) => `${name} has ${count} live keys`).join(', ')}`;
 }
 
+/** The delivery that each message was posted as. An alert's message is edited later, and an edit is no delivery. */
+export function postedAs(messages: readonly Pick<CaughtSlackMessage, 'metadata' | 'earlier'>[]): readonly string[] {
+  return messages.map(({ metadata, earlier }) => (earlier.length === 0 ? metadata : earlier[0]) as { readonly event_payload?: { readonly delivery_id?: string } } | null)
+    .map((posted) => posted?.event_payload?.delivery_id ?? '');
+}
+
 function messagesOf(stage: Stage, status: Status | null): Facts['messages'] {
-  // An alert's message is edited: each delivery that it ever was counts.
-  const slack = stage.slack.messages.flatMap(({ metadata, earlier }) => [...earlier, metadata]).map((one) => (one as { readonly event_payload?: { readonly delivery_id?: string } } | null)?.event_payload?.delivery_id ?? '');
+  const slack = postedAs(stage.slack.messages);
   const stuck = (status?.stuckDeliveries ?? []).slice(0, LIMIT_OF_ALL);
   const told = stage.slack.messages.map(({ text }) => text);
   return {

@@ -1,6 +1,7 @@
 /** The checker finds each kind of broken promise: facts of a good run, doctored one way at a time. */
 import { describe, expect, test } from 'vitest';
 import type { KeyLife } from '../../src/sandbox/index.ts';
+import { postedAs } from './evidence.ts';
 import type { Facts } from './facts.ts';
 import { holdsKey } from './leaks.ts';
 import { judge, PROMISES } from './judge.ts';
@@ -118,6 +119,19 @@ describe('the checker of the real kills', () => {
 
   test('takes AWSPREVIOUS for the history that it is', () => {
     expect(judge({ ...GOOD, served: [{ ...at0(), backupIsHistory: true, backup: 'sha-a' }] }).broken).toEqual([]);
+  });
+});
+
+describe('what came by Slack', () => {
+  const posted = (id: string) => ({ event_payload: { delivery_id: id } });
+  const edit = { event_payload: { incident: 'i1' } };
+
+  test('counts the delivery that a message was posted as, not its edits', () => {
+    expect(postedAs([{ metadata: posted('d1'), earlier: [] }, { metadata: edit, earlier: [posted('d2'), edit] }])).toEqual(['d1', 'd2']);
+  });
+
+  test('counts a message that nothing was said of', () => {
+    expect(postedAs([{ metadata: null, earlier: [] }])).toEqual(['']);
   });
 });
 
