@@ -97,6 +97,33 @@ describe('the judge sees', () => {
     expect(b.judge.broken.map(({ promise }) => promise)).toEqual([2, 2]);
   });
 
+  test.each([
+    { what: 'an old key that goes after its successor, which leaked before the overlap was over (2)', leaksAfter: 0, broken: [2] },
+    { what: 'nothing in an old key that was condemned before its successor leaked', leaksAfter: minutes(2), broken: [] },
+  ])('$what', async ({ leaksAfter, broken }) => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    b.world.issuer.use(fresh.value, 'keyturn', null);
+    await b.pass(leaksAfter);
+    named(b, [fresh]);
+    b.world.issuer.revoke(fresh.id, 0);
+    await b.pass(minutes(2));
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(b.judge.broken.map(({ promise }) => promise)).toEqual(broken);
+  });
+
+  test('an old key that goes though its successor, which nobody named, is dead (2)', async () => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    b.world.issuer.use(fresh.value, 'keyturn', null);
+    await b.pass(minutes(2));
+    b.world.issuer.remove(fresh);
+    b.world.issuer.revoke(b.old.id, 0);
+    expect(b.judge.broken.map(({ promise }) => promise)).toContain(2);
+  });
+
   test('an orphan (3)', () => {
     const b = bench();
     b.mint(1);
