@@ -33,7 +33,8 @@ const MAY_SERVE: readonly RotationState[] = ['promoting', 'confirmed', 'rolling_
 /**
  * The notes with which an emergency begins; null where the one that is open stands for it already. One that has hardly
  * begun is not lost to another that asks for less: the new one asks for both, and creates nothing if either was to create
- * nothing. `dying` are those of the keys asked for that are dead, or condemned to die at once.
+ * nothing. `dying` are those of the keys asked for that are dead, or condemned to die at once; the one that the open emergency
+ * brings to the stores is never settled by that.
  */
 export function beginning(asked: Notes, open: Met | null, dying: ReadonlySet<string>): Notes | null {
   const revocation = revocationOf(asked);
@@ -44,7 +45,7 @@ export function beginning(asked: Notes, open: Met | null, dying: ReadonlySet<str
     return covers(before, both) ? null : { ...asked, revocation: both, ...inherited(open) };
   }
   const nothingLives = open.state === 'reporting' && open.newKeyId === null;
-  const allDie = revocation.keys !== 'every' && revocation.keys.every((id) => dying.has(id));
+  const allDie = revocation.keys !== 'every' && revocation.keys.every((id) => dying.has(id) && id !== open.newKeyId);
   return nothingLives || allDie ? null : { ...asked, revocation, ...inherited(open) };
 }
 

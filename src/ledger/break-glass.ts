@@ -12,8 +12,8 @@ import { advisoryLock, inTransaction, json, type Db, type Tx } from './sql.ts';
 
 export const BREAK_GLASS_METHODS: Methods<BreakGlassLedger> = { take: 'writes' };
 
-/** In these the stores may serve the new key already, which the ledger calls current only after them. */
-const SERVING: readonly RotationState[] = ['promoting', 'confirmed'];
+/** In these the stores serve the new key or are about to, whatever becomes of it; the ledger calls it current only after them. */
+const SERVING: readonly RotationState[] = ['staged', 'verified', 'promoting', 'confirmed'];
 
 export function breakGlassMethods(db: Db): BreakGlassLedger {
   return { take: (record) => inTransaction(db, (tx) => take(tx, record)) };

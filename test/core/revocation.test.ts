@@ -69,6 +69,13 @@ describe('an emergency that meets an open rotation', () => {
     expect(begun(only('r'), met({ state: 'promoting', newKeyId: 'r' }))).toEqual({ revocation: only('r'), mayServe: 'r', mayWrite: true });
   });
 
+  test('that brings the very key that is dead already makes way: what it brings cannot stand for what is to die', () => {
+    for (const state of ['promoting', 'confirmed', 'reporting'] as const) {
+      expect(begun(only('r'), met({ state, newKeyId: 'r' }), 'r')).toMatchObject({ revocation: only('r') });
+      expect(begun(only('a'), met({ state, newKeyId: 'r' }), 'a')).toBeNull();
+    }
+  });
+
   test('that gave everything up stays: nothing lives that could be replaced', () => {
     expect(begun(EVERY, met({ state: 'reporting', notes: { revocation: { keys: 'every', replace: false } } }))).toBeNull();
   });

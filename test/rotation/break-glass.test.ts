@@ -19,7 +19,7 @@ import { diesAfter, inState } from '../support/stepping.ts';
 
 const sha256 = (value: string | undefined): string => createHash('sha256').update(value ?? '').digest('hex');
 const BOB = { who: 'cli:bob@host', why: 'I was there' };
-const NAMES = ['plain-api', 'alive-api', 'mute-api', 'kept-api', 'forged-api', 'hand-api', 'old-api', 'early-api', 'late-api', 'twice-api', 'gone-api'] as const;
+const NAMES = ['plain-api', 'alive-api', 'mute-api', 'kept-api', 'forged-api', 'hand-api', 'old-api', 'early-api', 'late-api', 'both-api', 'mint-api', 'twice-api', 'gone-api'] as const;
 type Name = (typeof NAMES)[number];
 
 const rootKey = (): Secret => new Secret(process.env[ROOT_VARIABLE] ?? '');
@@ -236,7 +236,7 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('break-glass records on $name',
     expect([(await ledger.key(old.id))?.state, (await ledger.openRotation('old-api'))?.id, (await live('old-api')).map((one) => one.sha256)]).toEqual(['revoked', id, [sha256(serves('old-api'))]]);
   });
 
-  test.each<[Name, RotationState, 'old' | 'new']>([['early-api', 'creating', 'old'], ['late-api', 'confirmed', 'new']])('%s: a rotation under way in %s whose %s key was revoked makes way for an emergency, and one live key is left', async (name, state, which) => {
+  test.each<[Name, RotationState, 'old' | 'new']>([['early-api', 'creating', 'old'], ['mint-api', 'verified', 'new'], ['late-api', 'confirmed', 'new']])('%s: a rotation under way in %s whose %s key was revoked makes way for an emergency, and one live key is left', async (name, state, which) => {
     const [asked] = await app.operations.rotate({ credentials: [name] }, ACTOR);
     const id = asked?.rotation.id ?? '';
     await diesAfter(app.context.engine, id, inState(state), signal);
@@ -251,6 +251,23 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('break-glass records on $name',
     await finish(emergency?.id ?? '');
     expect((await live(name)).map((one) => one.sha256)).toEqual([sha256(serves(name))]);
     expect((await ledger.keysOf(name)).filter((one) => one.state !== 'revoked').map((one) => one.state)).toEqual(['current']);
+  });
+
+  test('both keys of a rotation under way, taken in one after the other: the emergency of the first does not go on with the second', async () => {
+    const [asked] = await app.operations.rotate({ credentials: ['both-api'] }, ACTOR);
+    await diesAfter(app.context.engine, asked?.rotation.id ?? '', inState('confirmed'), signal);
+    const { oldKeyId, newKeyId } = (await ledger.rotation(asked?.rotation.id ?? '')) ?? expect.fail('it is there');
+    const [old, fresh] = await Promise.all([oldKeyId, newKeyId].map(async (id) => (await ledger.key(id ?? ''))?.issuerKeyId ?? ''));
+    for (const id of [old, fresh]) await around.sandbox.revokeKey(id ?? '');
+    lay(recordOf(old ?? '', { id: ulid(Date.now() - 1_000) }));
+    await take();
+    const first = (await ledger.openRotation('both-api'))?.id ?? '';
+    await diesAfter(app.context.engine, first, inState('confirmed'), signal);
+    lay(recordOf(fresh ?? ''));
+    await take();
+    expect(await ledger.rotation(first)).toMatchObject({ state: 'aborted', reason: 'preempted', newKeyId });
+    await finish((await ledger.openRotation('both-api'))?.id ?? '');
+    expect((await live('both-api')).map((one) => one.sha256)).toEqual([sha256(serves('both-api'))]);
   });
 
   test('of a key that the ledger does not know only the record goes into the audit log; and an issuer that is not configured can be asked nothing', async () => {
