@@ -59,7 +59,7 @@ async function readAndReplay(file: string, options: ReplayOptions): ReturnType<t
   const raw = file === '-' ? process.stdin : createReadStream(file);
   const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   const failed = Promise.withResolvers<never>();
-  for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${fileProblem(error)}.`, { todo: 'Name a file that this user may read.' })));
+  for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${fileProblem(error)}.`, { todo: error.code?.startsWith('Z_') === true ? 'Pack or copy the recording again, whole.' : 'Name a file that this user may read.' })));
   return await Promise.race([replayLines(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
 }
 

@@ -103,6 +103,14 @@ describe('a command line that makes no sense', () => {
 });
 
 describe('scan --replay', () => {
+  it('says what is wrong with what it was given', async () => {
+    writeFileSync(join(directory, 'r.csv.gz'), 'no gzip');
+    const broken = await cli('scan', '--replay', 'r.csv.gz');
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('it is no gzip, though its name ends in .gz.\n  Pack or copy the recording again')]);
+    writeFileSync(join(directory, 'r.csv'), 'timestamp,value\nsoon,1\n1700000060,2\n');
+    expect((await cli('scan', '--replay', 'r.csv')).stderr).toContain('warning: 1 line of the recording could not be used: line 2 has no time');
+  });
+
   it.each([['nowhere/chart.svg', 'there is no such file or directory'], ['.', 'it is a directory']])('a chart that cannot be written to %s is no defect', async (svg, why) => {
     writeFileSync(join(directory, 'r.csv'), 'timestamp,value\n1700000000,1\n1700000060,2\n');
     const result = await cli('scan', '--replay', 'r.csv', '--svg', svg);
