@@ -68,13 +68,11 @@ function issueText(issue: z.core.$ZodIssue, schema: z.ZodType): string {
 /** What zod says in its own words, in ours; a schema's own message as it is. */
 function saidOf(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too)\b/.test(issue.message)) return issue.message;
-  switch (issue.code) {
-    case 'invalid_type': return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${TYPES[issue.expected] ?? issue.expected}`;
-    case 'invalid_value': return `must be one of ${issue.values.map(String).join(', ')}`;
-    case 'too_small': return `must be at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
-    case 'too_big': return `must be at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
-    default: return issue.message.replace(/^Invalid input: /, '');
-  }
+  if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
+  return issue.message.replace(/^Invalid input: /, '');
 }
 
 const TYPES: Readonly<Record<string, string>> = { string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object' };
