@@ -51,7 +51,7 @@ export function parsePart(schema: z.ZodType, part: 'path' | 'query' | 'body', va
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => issueText(issue, schema));
-  throw new KeyturnError('USAGE', `The ${part} of the request is refused: ${problems.join('; ')}.`, { effect: 'none' });
+  throw new KeyturnError('USAGE', `The ${part} of the request is refused: ${problems.join('; ')}.`, { effect: 'none', todo: 'docs/api.md says what each request takes.' });
 }
 
 function issueText(issue: z.core.$ZodIssue, schema: z.ZodType): string {
@@ -61,6 +61,19 @@ function issueText(issue: z.core.$ZodIssue, schema: z.ZodType): string {
     const unknown = issue.keys.map((key) => JSON.stringify([where, key].filter((part) => part !== '').join('.'))).join(', ');
     return `unknown field ${unknown}${known.length === 0 ? '' : `, known are ${known.join(', ')}`}`;
   }
-  const said = issue.message.replace(/^Invalid input: /, '');
+  const said = saidOf(issue);
   return where === '' ? said : `${where}: ${said}`;
 }
+
+/** What zod says in its own words, in ours; a schema's own message as it is. */
+function saidOf(issue: z.core.$ZodIssue): string {
+  if (!/^(Invalid|Too)\b/.test(issue.message)) return issue.message;
+  if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'is missing' : `must be ${TYPES[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}${UNITS[issue.origin] ?? ''}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${UNITS[issue.origin] ?? ''}`;
+  return issue.message.replace(/^Invalid input: /, '');
+}
+
+const TYPES: Readonly<Record<string, string>> = { string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object' };
+const UNITS: Readonly<Record<string, string>> = { string: ' characters long', array: ' long' };

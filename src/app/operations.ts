@@ -122,6 +122,8 @@ export interface StatusView {
   readonly stuckDeliveries: readonly { readonly id: string; readonly channel: string; readonly title: string; readonly lastError: string | null }[];
   /** Channels to which something waits or was refused. */
   readonly channels: readonly ChannelLag[];
+  /** Alerts that fire, but for those in `troubles`. */
+  readonly alerts: { readonly firing: number; readonly critical: number };
   /** What keeps Keyturn from seeing or acting, as its own alerts have it: issuers, usage sources, the scan of usage. */
   readonly troubles: readonly { readonly rule: string; readonly title: string; readonly happened: string; readonly since: string }[];
   /** Of responses to findings. */

@@ -35,6 +35,7 @@ export async function status(context: Context): Promise<StatusView> {
     pauses: pauses.map(({ scope, name, actor, since }) => ({ scope, name, by: actor.who, why: actor.why, since: since.toISOString() })),
     stuckDeliveries: stuck.map(({ id, channel, notice, lastError }) => ({ id, channel, title: notice.title, lastError })),
     channels,
+    alerts: alertsOf(openAlerts),
     troubles: troublesOf(openAlerts),
     responses,
     lanes,
@@ -43,9 +44,16 @@ export async function status(context: Context): Promise<StatusView> {
   };
 }
 
+const own = ({ finding: { rule } }: Alert): boolean => isRule(rule) && FINDING_RULES[rule].family === 'keyturn';
+
+/** Those about Keyturn itself are told of in full. */
+function alertsOf(open: readonly Alert[]): StatusView['alerts'] {
+  const firing = open.filter((alert) => alert.state === 'firing' && !own(alert));
+  return { firing: firing.length, critical: firing.filter(({ finding }) => finding.severity === 'critical').length };
+}
+
 function troublesOf(open: readonly Alert[]): StatusView['troubles'] {
-  const own = open.filter(({ state, finding: { rule } }) => state === 'firing' && isRule(rule) && FINDING_RULES[rule].family === 'keyturn');
-  return own.map(({ finding: { rule, title, happened }, firedAt, firstSeenAt }) => ({ rule, title, happened, since: new Date(firedAt ?? firstSeenAt).toISOString() }));
+  return open.filter((alert) => alert.state === 'firing' && own(alert)).map(({ finding: { rule, title, happened }, firedAt, firstSeenAt }) => ({ rule, title, happened, since: new Date(firedAt ?? firstSeenAt).toISOString() }));
 }
 
 interface Everywhere {

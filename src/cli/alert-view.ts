@@ -49,7 +49,11 @@ export function printAlert(out: Terminal, alert: AlertDetail): void {
   for (const [label, text] of factsOf(out, alert)) field(out, label, text);
   out.line('');
   if (!out.interactive) return plain(out, alert.events, EVENT_COLUMNS);
-  for (const { at, what, detail } of alert.events) out.line(`${out.colors.dim(relative(at).padEnd(LABEL_WIDTH))} ${what.padEnd(LABEL_WIDTH)} ${clean(detail)}`);
+  for (const { at, what, detail } of alert.events) {
+    const [first = '', ...more] = wrap(clean(detail), Math.max(20, out.width - 2 * (LABEL_WIDTH + 1)));
+    out.line(`${out.colors.dim(relative(at).padEnd(LABEL_WIDTH))} ${what.padEnd(LABEL_WIDTH)} ${first}`);
+    for (const line of more) out.line(`${' '.repeat(2 * LABEL_WIDTH + 1)} ${line}`);
+  }
 }
 
 const EVENT_COLUMNS: readonly Column<AlertDetail['events'][number]>[] = [
@@ -74,7 +78,7 @@ function factsOf(out: Terminal, alert: AlertDetail): readonly (readonly [label: 
     ['means', alert.means],
     ...(muted === null ? [] : [['muted', mutedText(muted)] as const]),
     ...(acknowledged === null ? [] : [['looked after', `by ${acknowledged.by}, ${when(acknowledged.at)}: ${acknowledged.why}`] as const]),
-    ['told', alert.timesTold === 0 ? 'nobody yet' : `${alert.timesTold} times, in ${alert.channels.join(', ') || 'no channel'}; over once it is clear for ${span(alert.holdMs)}`],
+    ['told', alert.timesTold === 0 ? 'nobody yet' : `${alert.timesTold === 1 ? 'once' : `${alert.timesTold} times`}, in ${alert.channels.join(', ') || 'no channel'}; over once it is clear for ${span(alert.holdMs)}`],
     ...Object.entries(alert.facts).map(([label, text]) => ['fact', `${label}: ${text}`] as const),
     ...others.map((other) => ['with it', `${other.title} (${other.id}, ${other.state})`] as const),
     ...(alert.endedAt === null ? alert.todo.map((text) => ['todo', text] as const) : []),

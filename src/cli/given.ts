@@ -19,11 +19,25 @@ export function countOf(given: Given, option: string, fallback: number, max: num
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+interface Bounds {
+  /** As people write them. */
+  readonly least: string;
+  readonly most?: string;
+}
+
 /** A duration such as `90s`, `10m`, `2h`, in milliseconds; undefined when not given. Throws USAGE. */
-export function durationOf(given: Given, option: string): number | undefined {
+export function durationOf(given: Given, option: string, bounds?: Bounds): number | undefined {
   const text = given.text(option);
   if (text === undefined) return undefined;
+  const value = millisecondsOf(text);
+  if (value === null) throw new KeyturnError('USAGE', `--${option} takes a duration.`, { todo: `For example --${option} 90s, 10m or 2h.` });
+  if (bounds !== undefined && (value < (millisecondsOf(bounds.least) ?? 0) || value > (millisecondsOf(bounds.most ?? '') ?? Infinity))) {
+    throw new KeyturnError('USAGE', `--${option} takes a duration of ${bounds.least} ${bounds.most === undefined ? 'or more' : `to ${bounds.most}`}.`, { todo: `For example --${option} 2h.` });
+  }
+  return value;
+}
+
+function millisecondsOf(text: string): number | null {
   const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text) ?? [];
-  if (amount === undefined || unit === undefined) throw new KeyturnError('USAGE', `--${option} takes a duration.`, { todo: `For example --${option} 90s, 10m or 2h.` });
-  return Number(amount) * (UNIT_MS[unit] ?? 1);
+  return amount === undefined || unit === undefined ? null : Number(amount) * (UNIT_MS[unit] ?? 1);
 }

@@ -1,5 +1,6 @@
 /** What a replay shows: each series as a line of bars with marks under its incidents, and the incidents. */
 import { cellsOf, type Incident, type Recording, type Replayed } from '../app/replay.ts';
+import { plural } from '../core/phrases.ts';
 import { bars } from './bars.ts';
 import { clean } from './clean.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,7 +18,7 @@ export function printReplay(out: Terminal, { malformed, example }: Recording, re
   const hidden = sorted.length - shown.length;
   out.line(`${replayed.length} series, ${incidents} ${incidents === 1 ? 'incident' : 'incidents'}.${hidden > 0 ? ` ${hidden} series more are not drawn here; --json has them all.` : ''}`);
   if (svg !== null) out.line(`The chart is in ${clean(svg)}.`);
-  if (malformed > 0) out.note(clean(`warning: ${malformed} lines of the recording could not be used: ${example ?? ''}.`));
+  if (malformed > 0) out.note(clean(`warning: ${plural(malformed, 'line')} of the recording could not be used: ${example ?? ''}.`));
 }
 
 function printSeries(out: Terminal, replayed: Replayed): void {

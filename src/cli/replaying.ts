@@ -22,11 +22,24 @@ export async function replayFile(cli: Cli, file: string, given: Given): Promise<
   const budget = budgetOf(given);
   const { recording, replayed } = await readAndReplay(file, { kind, intervalMs, budget });
   const svg = given.text('svg');
-  if (svg !== undefined) await writeFile(svg, svgOf(replayed));
+  if (svg !== undefined) await writeChart(svg, svgOf(replayed));
   if (cli.json) cli.out.json(jsonOf(recording, replayed));
   else printReplay(cli.out, recording, replayed, svg ?? null);
   return 0;
 }
+
+async function writeChart(file: string, text: string): Promise<void> {
+  await writeFile(file, text).catch((error: unknown) => {
+    throw new KeyturnError('USAGE', `The chart cannot be written to ${file}: ${fileProblem(error as NodeJS.ErrnoException)}.`, { cause: error, todo: 'Name a file in a directory that this user may write to.' });
+  });
+}
+
+const FILE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory', EISDIR: 'it is a directory', ENOTDIR: 'what stands for a directory is a file', EACCES: 'this user may not', EPERM: 'this user may not', EROFS: 'the file system is read-only', ENOSPC: 'the disk is full',
+  Z_DATA_ERROR: 'it is no gzip, though its name ends in .gz', Z_BUF_ERROR: 'the gzip breaks off in the middle',
+};
+
+const fileProblem = (error: NodeJS.ErrnoException): string => FILE_PROBLEMS[error.code ?? ''] ?? error.code ?? error.message;
 
 function kindOf(given: Given): 'counts' | 'metric' {
   const kind = given.text('kind') ?? 'counts';
@@ -46,7 +59,7 @@ async function readAndReplay(file: string, options: ReplayOptions): ReturnType<t
   const raw = file === '-' ? process.stdin : createReadStream(file);
   const input = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
   const failed = Promise.withResolvers<never>();
-  for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${error.code ?? error.message}.`, { todo: 'Name a file that this user may read.' })));
+  for (const stream of new Set<NodeJS.ReadableStream>([raw, input])) stream.once('error', (error: NodeJS.ErrnoException) => failed.reject(new KeyturnError('USAGE', `${file} cannot be read: ${fileProblem(error)}.`, { todo: error.code?.startsWith('Z_') === true ? 'Pack or copy the recording again, whole.' : 'Name a file that this user may read.' })));
   return await Promise.race([replayLines(bounded(createInterface({ input, crlfDelay: Infinity })), options), failed.promise]);
 }
 

@@ -1,6 +1,6 @@
 /** Listings: a table that fits the terminal, tab-separated lines for a pipe, one JSON document for programs. */
 import { clean } from './clean.ts';
-import type { Colors, Terminal } from './terminal.ts';
+import { wrap, type Colors, type Terminal } from './terminal.ts';
 
 export interface Column<Row> {
   readonly head: string;
@@ -46,7 +46,7 @@ export async function table<Row>(out: Terminal, rows: readonly Row[], columns: r
   for (const line of drawn.toString().split('\n')) out.line(trimEnd(line));
   if (kept.length < columns.length) {
     const hidden = columns.filter((column) => !kept.includes(column)).map((column) => column.head.toLowerCase());
-    out.line(out.colors.dim(`(hidden: ${hidden.join(', ')}; widen the terminal, or use --json)`));
+    for (const line of wrap(`(hidden: ${hidden.join(', ')}; widen the terminal, or use --json)`, out.width)) out.line(out.colors.dim(line));
   }
 }
 

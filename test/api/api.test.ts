@@ -298,7 +298,10 @@ describe('bad requests', () => {
   const bad: readonly (readonly [story: string, path: string, body: string, status: number, says: string])[] = [
     ['an unknown field', '/v1/publish', '{"credential":"a","force":true}', 400, 'unknown field "force", known are credential, actor'],
     ['an unknown field further down', '/v1/publish', '{"credential":"a","actor":{"why":"","role":"x"}}', 400, 'unknown field "actor.role"'],
-    ['a missing field', '/v1/publish', '{}', 400, 'credential: expected string'],
+    ['a missing field', '/v1/publish', '{}', 400, 'credential: is missing'],
+    ['a field of another type', '/v1/publish', '{"credential":[]}', 400, 'credential: must be text'],
+    ['a span that is too short', '/v1/silences', '{"matchers":["rule=x"],"forMs":5,"actor":{"why":"x"}}', 400, 'forMs: must be at least 60000'],
+    ['an empty list', '/v1/silences', '{"matchers":[],"forMs":60000,"actor":{"why":"x"}}', 400, 'matchers: must be at least 1 long'],
     ['both an owner and credentials', '/v1/rotate', '{"credentials":["a"],"owner":"b"}', 400, 'name either credentials or an owner'],
     ['neither', '/v1/rotate', '{}', 400, 'name either credentials or an owner'],
     ['a scope without its name', '/v1/resume', '{"scope":"issuer"}', 400, 'scope issuer or credential wants a name'],

@@ -86,6 +86,9 @@ describe('keeping a record', () => {
 
   test('the installation is noted beside the ledger, follows it, and nonsense is none', () => {
     expect(notedInstallation(directory)).toBeNull();
+    const fresh = join(directory, 'not', 'made');
+    noteInstallation(fresh, 'abc234');
+    expect([notedInstallation(fresh), statSync(fresh).mode & 0o777]).toEqual(['abc234', 0o700]);
     noteInstallation(directory, 'abc234');
     expect(notedInstallation(directory)).toBe('abc234');
     noteInstallation(directory, 'zzz999');

@@ -79,6 +79,13 @@ describe('a command line that makes no sense', () => {
     [['adopt', 'a', '--key-id', 'k', '--name', 'n'], 'by --key-id or by --name, not by both'],
     [['rotations', '--limit', 'many'], '--limit takes a whole number'],
     [['status', '--watch'], '--watch needs a terminal.'],
+    [['usage', 'a', '--since', '1s'], '--since takes a duration of 1m to 400d.'],
+    [['usage', 'a', '--since', '500d'], '--since takes a duration of 1m to 400d.'],
+    [['silence', 'credential=a', '--for', '0s', '--reason', 'x'], '--for takes a duration of 1m or more.'],
+    [['silence', 'rule=eror_rate', '--for', '1h', '--reason', 'x'], '"rule=eror_rate" fits no alert: there is no such rule.\n  It is one of request_rate,'],
+    [['silence', 'severity=warn', '--for', '1h', '--reason', 'x'], '"severity=warn" fits no alert: there is no such severity.\n  It is one of info, warning, critical, or a pattern with *.'],
+    [['scan', '--replay', 'nowhere.ndjson'], 'nowhere.ndjson cannot be read: there is no such file or directory.'],
+    [['scan', '--replay', '.'], '. cannot be read: it is a directory.'],
     [['status', '--url', 'http://127.0.0.1:1'], 'both --socket and --url are given'],
   ];
   it.each(bad)('%j: exit 2, one sentence, and nothing is done', async (args, says) => {
@@ -92,6 +99,22 @@ describe('a command line that makes no sense', () => {
   it('without any command shows the help and exits with 2', async () => {
     const result = await keyturn([]);
     expect([result.code, result.stderr]).toEqual([2, expect.stringContaining('rotate [credential...]')]);
+  });
+});
+
+describe('scan --replay', () => {
+  it('says what is wrong with what it was given', async () => {
+    writeFileSync(join(directory, 'r.csv.gz'), 'no gzip');
+    const broken = await cli('scan', '--replay', 'r.csv.gz');
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('it is no gzip, though its name ends in .gz.\n  Pack or copy the recording again')]);
+    writeFileSync(join(directory, 'r.csv'), 'timestamp,value\nsoon,1\n1700000060,2\n');
+    expect((await cli('scan', '--replay', 'r.csv')).stderr).toContain('warning: 1 line of the recording could not be used: line 2 has no time');
+  });
+
+  it.each([['nowhere/chart.svg', 'there is no such file or directory'], ['.', 'it is a directory']])('a chart that cannot be written to %s is no defect', async (svg, why) => {
+    writeFileSync(join(directory, 'r.csv'), 'timestamp,value\n1700000000,1\n1700000060,2\n');
+    const result = await cli('scan', '--replay', 'r.csv', '--svg', svg);
+    expect([result.code, result.stderr]).toEqual([2, expect.stringContaining(`The chart cannot be written to ${svg}: ${why}.\n  Name a file in a directory`)]);
   });
 });
 

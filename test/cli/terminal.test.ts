@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, type Api } from '../../src/api/index.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { canMakeTerminal, keyturnOnTerminal, type CliOptions, type CliResult } from '../support/cli.ts';
-import { credentialStatus, fakeWorker, keyView, rotationSummary, type FakeWorker } from '../support/fake-operations.ts';
+import { credentialStatus, fakeWorker, keyView, rotationSummary, usageView, type FakeWorker } from '../support/fake-operations.ts';
 import { until } from '../support/processes.ts';
 
 const silent = (): void => undefined;
@@ -79,6 +79,31 @@ describe.skipIf(!canMakeTerminal() && process.env['REQUIRE_SERVICES'] !== '1')('
     expect(narrow.find((line) => line.startsWith('(hidden: '))).toContain('scopes');
     expect(wide[0]).toMatch(/^NAME +CREDENTIAL +ISSUER +ID +PREFIX +SCOPES +CREATED +LAST USED +TODAY +ERRORS +STATE$/);
     expect(wide.some((line) => line.startsWith('(hidden: '))).toBe(false);
+  });
+
+  it.each([[80], [60]])('usage in %i columns tells sources apart and keeps its bars', async (columns) => {
+    const [key] = usageView('a').keys;
+    if (key === undefined) throw new Error('no key');
+    const cells = Array.from({ length: 48 }, (_, n) => (n < 40 ? 0 : n));
+    const keys = ['audit', 'gateway'].map((source) => ({ ...key, issuerKeyId: 'key_407bdade1d578cc376a5', source, cells }));
+    worker.answers.usage = usageView('a', { keys });
+    const lines = linesOf(await onTerminal(columns, ['usage', 'a']));
+    expect(lines.filter((line) => line.length > columns)).toEqual([]);
+    for (const source of ['audit', 'gateway']) expect(lines.filter((line) => line.includes(source)).length, source).toBeGreaterThan(0);
+    expect(lines.find((line) => /^KEY +SOURCE +USE$/.test(line))).toBeDefined();
+    expect(lines.filter((line) => line.includes('█'))).toHaveLength(2);
+  });
+
+  it('an alert with its history keeps within a narrow terminal', async () => {
+    worker.answers.alert = { timesTold: 1, events: [{ at: new Date().toISOString(), what: 'firing', detail: LONG }] };
+    const lines = linesOf(await onTerminal(60, ['alerts', 'show', '01JTALERT0001']));
+    expect(lines.filter((line) => line.length > 60)).toEqual([]);
+    expect(lines.join('\n')).toContain('told         once, in');
+  });
+
+  it('status counts the alerts that fire', async () => {
+    worker.answers.status = { alerts: { firing: 3, critical: 1 } };
+    expect(linesOf(await onTerminal(80, ['status'])).join('\n')).toContain('! 3 alerts fire, 1 of them critical: `keyturn alerts --open`.');
   });
 
   it('times are relative, health has a colour, and --no-color or NO_COLOR takes it away', async () => {

@@ -34,9 +34,20 @@ describe('the section alerts', () => {
     ['storm: { perMinute: 1 }', 'alerts.storm.perMinute: is too small'],
     ['repeat: soon', 'alerts.repeat:'],
     ['maintenance: [{ name: n, hours: "22:00-04:00", matching: [team=x] }]', '"team=x" is no matcher'],
+    ['maintenance: [{ name: n, hours: "22:00-04:00", matching: [rule=eror_*] }]', '"rule=eror_*" fits no alert'],
     ['maintenance: [{ name: n, hours: "25:00-04:00" }]', 'are no hours'],
   ])('%s is refused', (given, says) => {
     expect(() => load(`${GOOD}alerts:\n  ${given}\n`)).toThrow(says);
+  });
+});
+
+describe('what stands beside it', () => {
+  it.each([
+    ['heartbeat: { url: "ftp://watch.example.com" }', 'heartbeat.url: is no address (expected http://… or https://…)'],
+    ['heartbeat: { url: "https://me:secret@watch.example.com" }', 'heartbeat.url: carries a user or password'],
+    ['rules: { request_rate: on }', 'rules.request_rate: is neither its keys nor off'],
+  ])('%s is refused', (given, says) => {
+    expect(() => load(`${GOOD}${given}\n`)).toThrow(says);
   });
 });
 

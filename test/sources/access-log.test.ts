@@ -251,6 +251,7 @@ describe('an access log', () => {
     await writeFile(join(root, 'file'), '');
     const code = (at: string): Promise<string> => source({ path: at }).read({ cursor: null, now, since }, never).then(() => 'read', (thrown: KeyturnError) => thrown.code);
     expect([await code(join(root, 'file', 'x.log')), await code(join(root, 'none', 'x.log')), await code(path)]).toEqual(['SOURCE_REFUSED', 'SOURCE_UNAVAILABLE', 'read']);
+    expect(await source({ path: join(root, 'none.log') }).probe(never)).toEqual([expect.stringContaining('There is no file')]);
     expect(await source({ path: join(root, '*.nothing') }).probe(never)).toEqual([`No file matches ${join(root, '*.nothing')}.`]);
   });
 

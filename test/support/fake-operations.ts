@@ -135,7 +135,7 @@ export function fakeWorker(credentials: readonly O.CredentialStatus[] = [credent
       called('status', {}, null);
       return {
         version: '0.1.0', worker: 'w-1', runtime: { ledger: 'pglite', queue: 'embedded' }, installation: 'kt-test', startedAt: ago(3 * 3_600_000),
-        credentials, debts: [], pauses: [], stuckDeliveries: [], channels: [], troubles: [], responses: answers.breaker ?? BREAKER, lanes: [], figures: FIGURES, warnings: [], ...answers.status,
+        credentials, debts: [], pauses: [], stuckDeliveries: [], channels: [], alerts: { firing: 0, critical: 0 }, troubles: [], responses: answers.breaker ?? BREAKER, lanes: [], figures: FIGURES, warnings: [], ...answers.status,
       };
     },
     plan: async (credential) => {

@@ -29,6 +29,9 @@ describe('a recording', () => {
   it('leaves out what it cannot understand, and says which line and why', async () => {
     const { series, malformed, example } = await readRecording(['{"at":"never","key":"a"}', 'rubbish', '[]', '{"at":1767571200,"key":"a","requests":"many"}', '{"at":1767571200,"key":"a\\u001b[31m\\n"}'], counts);
     expect({ malformed, example }).toEqual({ malformed: 4, example: 'line 1 has no time that could be understood' });
+    const negative = ['{"at":1767571200,"key":"a","requests":-3}', '{"at":1767571260,"key":"a","requests":3}'];
+    expect(await readRecording(negative, counts)).toMatchObject({ malformed: 1, example: 'line 1 has a number of requests below 0', series: [{ values: [3] }] });
+    expect(await readRecording(negative, { ...counts, kind: 'metric' })).toMatchObject({ malformed: 0, series: [{ values: [-3, 3] }] });
     expect(series.map(({ name }) => name)).toEqual(['a\u001b[31m\n']);
   });
 

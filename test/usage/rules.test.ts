@@ -73,6 +73,8 @@ describe('an old key', () => {
     const just = { keys: [key(), key({ id: 'old', state: 'draining' })], byKey: new Map([['old', new Map([[NOW, { requests: 2, failed: 0, denied: 0 }]])]]), drains: new Map([['old', end]]), shown: NOW + 40_000 };
     expect(found(sight({ ...just, callers: caller(end - 1) })).filter((rule) => rule.startsWith('retired'))).toEqual([]);
     expect(found(sight({ ...just, callers: caller(end + 1) })).filter((rule) => rule.startsWith('retired'))).toEqual(['retired_key_in_use']);
+    const [told] = lookAt(sight({ ...just, callers: caller(end + 1) }), DEFAULTS).filter(({ rule }) => rule === 'retired_key_in_use');
+    expect([told?.actual, told?.happened]).toEqual(['at least 1 request', expect.stringContaining('was used at least 1 time since its overlap ended, by 10.0.0.1')]);
   });
   test('that is dead is told of from the minute after its end on', () => {
     expect(found(sight(used('revoked', NOW - DAY)))).toEqual(['revoked_key_tried']);

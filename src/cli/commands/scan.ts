@@ -13,7 +13,7 @@ export const scan: CommandSpec = {
     ['--budget <number>', 'false incidents a key and week that you accept; 0.01 unless given'],
     ['--svg <file>', 'write a chart too'],
   ],
-  exits: { 1: 'the recording could not be read' },
+  exits: { 2: 'the recording cannot be read or used, or the chart cannot be written' },
   async run(cli, given) {
     const file = given.text('replay');
     if (file === undefined) throw new KeyturnError('USAGE', '`keyturn scan` wants a recording.', { todo: 'For example `keyturn scan --replay traffic.ndjson`.' });

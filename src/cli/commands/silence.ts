@@ -16,7 +16,7 @@ export const silence: CommandSpec = {
     const { durationOf } = await import('../given.ts');
     const { parseMatcher } = await import('../../core/matcher.ts');
     given.args.forEach(parseMatcher);
-    const forMs = durationOf(given, 'for');
+    const forMs = durationOf(given, 'for', { least: '1m' });
     if (forMs === undefined) throw new KeyturnError('USAGE', 'A silence wants an end.', { todo: 'For example --for 2h.' });
     const reason = requiredReason(given, 'A silence', 'load test until noon');
     const client = await cli.worker();

@@ -10,7 +10,7 @@ export const usage: CommandSpec = {
   async run(cli, given) {
     const { durationOf } = await import('../given.ts');
     const { printUsage } = await import('../usage-view.ts');
-    const sinceMs = durationOf(given, 'since');
+    const sinceMs = durationOf(given, 'since', { least: '1m', most: '400d' });
     const client = await cli.worker();
     const view = await client.usage({ credential: given.args[0] ?? '', ...(sinceMs === undefined ? {} : { sinceMs }) });
     if (cli.json) cli.out.json(view);

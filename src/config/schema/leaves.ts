@@ -93,7 +93,7 @@ export const url = z.string().superRefine((written, context) => {
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 }).meta({ 'x-kind': 'address' } satisfies FieldMeta);
 
-function urlProblem(written: string): string | null {
+export function urlProblem(written: string): string | null {
   const parsed = URL.parse(written);
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) return 'is no address (expected http://… or https://…)';
   return parsed.username === '' && parsed.password === '' ? null : 'carries a user or password, and addresses end up in logs (expected an address without them; put secrets into a header)';

@@ -15,7 +15,7 @@ const percent = whole(1, 100);
 
 /** A rule's section, or `off`. Rules that need to be told something are off until they are. */
 function rule<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.union([z.strictObject({ ...shape, severity }), z.literal('off')], 'is no such rule (expected its keys, or off)');
+  return z.union([z.strictObject({ ...shape, severity }), z.literal('off')], 'is neither its keys nor off (expected such as { severity: critical }, or off)');
 }
 
 const budget = z.preprocess((value) => (typeof value === 'string' && /^[0-9.]+$/.test(value) ? Number(value) : value), z.number('is no number (expected such as 0.01)').min(0.000_1, 'is too small (expected 0.0001 to 10)').max(10, 'is too large (expected 0.0001 to 10)'));

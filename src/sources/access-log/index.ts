@@ -1,5 +1,6 @@
 /** Access-log files as a usage source: followed across rotation and truncation, in bounded batches. */
 import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { KeyturnError } from '../../core/errors.ts';
 import { readRecord, type RecordRules } from '../../core/usage-record.ts';
 import type { ReadRequest, UsageBatch, UsageSource } from '../../ports/usage-source.ts';
@@ -31,11 +32,14 @@ export function createAccessLogSource(options: AccessLogOptions): UsageSource {
       const now = new Date();
       const logs = await familiesOf(options.name, options.path);
       if (logs.length === 0) return [`No file matches ${options.path}.`];
+      if (!options.path.includes('*') && !(await exists(options.path))) return [`There is no file ${options.path} yet, so nothing is read: is the path right?`];
       const { malformed, example } = await read({ cursor: null, now, since: new Date(now.getTime() - 600_000) }, signal);
       return malformed === 0 ? [] : [`${malformed} lines of ${options.path} could not be understood: ${example}.`];
     },
   };
 }
+
+const exists = (path: string): Promise<boolean> => access(path).then(() => true, () => false);
 
 async function readLogs(options: AccessLogOptions, parse: ParseLine, request: ReadRequest, signal: AbortSignal, timeoutMs: number): Promise<UsageBatch> {
   const cursor = parseCursor(request.cursor, request.since);

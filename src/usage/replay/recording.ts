@@ -52,7 +52,7 @@ export async function readRecording(lines: AsyncIterable<string> | Iterable<stri
       parse = line.trimStart().startsWith('{') ? parseJson : csvParser(line);
       if (parse !== parseJson) continue;
     }
-    const point = parse(line);
+    const point = usable(parse(line), options.kind);
     if (typeof point === 'string') {
       malformed += 1;
       example ??= `line ${number} ${point}`;
@@ -87,6 +87,10 @@ function seriesOf(name: string, slots: ReadonlyMap<number, Slot>, { kind, interv
     return kind === 'counts' ? slot.sum : slot.sum / slot.values;
   });
   return { name, startMs: first * intervalMs, intervalMs, values };
+}
+
+function usable(point: Point | string, kind: RecordingOptions['kind']): Point | string {
+  return typeof point !== 'string' && kind === 'counts' && point.value < 0 ? 'has a number of requests below 0' : point;
 }
 
 function parseJson(line: string): Point | string {

@@ -17,20 +17,25 @@ export const retiredKeyInUse: Look<'retired_key_in_use'> = (sight, settings) => 
     const replacedAt = drains.get(key.id) ?? shown;
     const overlapEnd = replacedAt + record.plan.policy.overlapMs;
     const used = between(sight.byKey.get(key.id) ?? new Map(), Math.max(ceiling(overlapEnd), minuteOf(shown - settings.over)), Number.POSITIVE_INFINITY);
-    const value = Math.max(accepted(used), callersAfter(sight, key, Math.max(overlapEnd, shown - settings.over)).length);
+    const seen = callersAfter(sight, key, Math.max(overlapEnd, shown - settings.over)).length;
+    const value = Math.max(accepted(used), seen);
     if (value === 0) return [];
+    // Callers tell that it was used within that minute, not how often.
+    const least = accepted(used) < seen ? 'at least ' : '';
     return [findingOf('retired_key_in_use', settings, ofKey(key, record, sight.source), {
       value, fireAt: 1, clearAt: 0,
       title: `${record.name}: an old key is still in use`,
-      happened: `The replaced key \`${keyLabel(key)}\` of \`${record.name}\` was used ${plural(value, 'time')} in the last ${duration(Math.min(settings.over, shown - overlapEnd))}, by ${callersOf(sight, key)}. Its overlap ended ${moment(overlapEnd)}.`,
+      happened: `The replaced key \`${keyLabel(key)}\` of \`${record.name}\` was used ${least}${plural(value, 'time')} ${lately(overlapEnd, shown, settings.over)}, by ${callersOf(sight, key)}. The overlap ended ${moment(overlapEnd)}.`,
       expected: 'no request with it any more',
-      actual: plural(value, 'request'),
+      actual: `${least}${plural(value, 'request')}`,
       means: `An application did not read the new key. ${waitsUntil(record.plan.policy.maxAgeMs, replacedAt)}`,
       todo: ['Restart the application, or have it read its key again.', lookAtUsage(record.name), ifStolen(record.name)],
       facts: { 'Old key': keyLabel(key), 'Used by': callersOf(sight, key), ...factsOf(sight) }, evidence: { keyId: key.id, overlapEnd, requests: value },
     })];
   });
 };
+
+const lately = (overlapEnd: number, shown: number, over: number): string => (shown - overlapEnd < over ? 'since its overlap ended' : `in the last ${duration(over)}`);
 
 function waitsUntil(maxAgeMs: number | null, rotatedAt: number): string {
   if (maxAgeMs === null) return 'Keyturn waits with revoking until it is quiet, for as long as it takes.';
