@@ -122,8 +122,9 @@ describe('the checker of the real kills', () => {
   });
 });
 
+const posted = (id: string) => ({ event_payload: { delivery_id: id } });
+
 describe('what came by Slack', () => {
-  const posted = (id: string) => ({ event_payload: { delivery_id: id } });
   const edit = { event_payload: { incident: 'i1' } };
 
   test('counts the delivery that a message was posted as, not its edits', () => {
