@@ -32,6 +32,14 @@ export interface Reporting {
   readonly say: (text: string) => void;
 }
 
+/** One delivery, however often it is posted. */
+interface Delivery {
+  readonly body: Buffer;
+  readonly keys: readonly TrueKey[];
+  /** Those of its keys that were none of Keyturn's when somebody may have taken it: taken once, it is not judged again. */
+  readonly strangers: Set<string>;
+}
+
 export class Reporter {
   readonly #parts: Reporting;
   #waiting = 0;
@@ -50,11 +58,11 @@ export class Reporter {
   async report(credential: string, does: Report, ms: number): Promise<void> {
     const keys = this.#found(credential, does);
     const values = [...keys.map((key) => key.value.reveal()), ...(does === 'report-newest' || does === 'report-oldest' ? [] : NOBODYS)];
-    const body = this.#delivery(values);
-    await this.#deliver(body, keys);
+    const first = this.#delivery(values, keys);
+    await this.#deliver(first);
     this.#parts.sim.at(this.#parts.sim.now + (ms % REPLAYED_WITHIN_MS), async () => {
-      await this.#deliver(body, keys);
-      await this.#deliver(this.#delivery(values), keys);
+      await this.#deliver(first);
+      await this.#deliver(this.#delivery(values, keys));
     });
   }
 
@@ -75,38 +83,42 @@ export class Reporter {
     }
   }
 
-  #delivery(values: readonly string[]): Buffer {
+  #delivery(values: readonly string[], keys: readonly TrueKey[]): Delivery {
     const n = (this.#made += 1);
-    return Buffer.from(JSON.stringify({ malformed: 0, leaks: values.map((value, at) => ({ secret: { kind: 'value', value }, url: `https://example.com/${n}/${at % 3}`, foundAt: null, detail: 'a scan' })) }));
+    const body = Buffer.from(JSON.stringify({ malformed: 0, leaks: values.map((value, at) => ({ secret: { kind: 'value', value }, url: `https://example.com/${n}/${at % 3}`, foundAt: null, detail: 'a scan' })) }));
+    return { body, keys, strangers: new Set() };
   }
 
   /** Until it is answered. */
-  async #deliver(body: Buffer, keys: readonly TrueKey[]): Promise<void> {
+  async #deliver(delivery: Delivery): Promise<void> {
     this.#waiting += 1;
-    await this.#post({ source: SCANNER.name, headers: {}, body, trusted: false }, keys);
+    await this.#post(delivery);
   }
 
-  async #tell(keys: readonly TrueKey[]): Promise<void> {
-    const { world, ownerOf, ledger } = this.#parts;
+  async #tell({ keys, strangers }: Delivery): Promise<void> {
+    const { world, ownerOf, ledger, worker } = this.#parts;
     for (const key of keys) {
       const credential = ownerOf(key);
       if (credential === null || key.revokedAt !== null) continue;
       const known = (await ledger().keysOf(credential)).find(({ issuerKeyId }) => issuerKeyId === key.id);
       // One that was adopted without proof is told of, and not revoked.
-      const managed = known !== undefined && known.proven && known.state !== 'revoked' && known.state !== 'lost';
+      const ours = known !== undefined && known.proven && known.state !== 'revoked' && known.state !== 'lost';
+      const managed = ours && !strangers.has(key.id);
+      if (!ours && worker() !== null) strangers.add(key.id);
       world.trail.add({ what: 'leak-reported', credential, key: key.id, managed });
     }
   }
 
   /** What may die is told to the judge each time, before it can have begun. */
-  async #post(request: LeakDeliveryRequest, keys: readonly TrueKey[]): Promise<void> {
+  async #post(delivery: Delivery): Promise<void> {
     const { sim, worker, count, say } = this.#parts;
-    await this.#tell(keys);
+    const request: LeakDeliveryRequest = { source: SCANNER.name, headers: {}, body: delivery.body, trusted: false };
+    await this.#tell(delivery);
     let over = false;
     const again = async (): Promise<void> => {
       if (over) return;
       over = true;
-      await this.#post(request, keys);
+      await this.#post(delivery);
     };
     sim.at(sim.now + AGAIN_MS, again);
     worker()?.takeLeaks(request).then(() => {
