@@ -19,7 +19,7 @@ export function refusalOf(thrown: unknown, requestId: string): Refusal {
     return refusal(thrown.code, thrown.message, thrown.todo ?? null, ERROR_CODES[thrown.code].http);
   }
   const status = clientFault(thrown);
-  if (status !== null) return refusal('USAGE', faultText(thrown, status), null, status);
+  if (status !== null) return refusal('USAGE', faultText(thrown, status), TODOS[status] ?? null, status);
   return {
     ...refusal('INTERNAL', 'Keyturn failed in a way that it does not know; this is a defect.', `Look for request ${requestId} in the worker's log, and report it.`, 500),
     internal: true,
@@ -41,6 +41,8 @@ const FAULTS: Readonly<Record<number, string>> = {
   414: 'The address of the request is too long.',
   415: 'The body of the request is not JSON; send it with content-type application/json.',
 };
+
+const TODOS: Readonly<Record<number, string>> = { 413: 'Send it in smaller parts: docs/api.md says how large a body may be.' };
 
 function faultText(thrown: unknown, status: number): string {
   return FAULTS[status] ?? `The request cannot be read: ${thrown instanceof Error ? thrown.message : 'malformed'}.`;

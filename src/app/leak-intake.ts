@@ -40,9 +40,17 @@ async function admitted({ leakSources, ledger }: LeakIntake, request: LeakDelive
   const found = leakSources.of(request.source);
   if (found === null && request.trusted) throw new KeyturnError('UNKNOWN_NAME', `No leak source is called ${request.source.slice(0, 100)}.`, { todo: 'See `leaks.sources` in the configuration.', effect: 'none' });
   if (found === null) throw notAuthentic();
-  if (found.source.verify !== undefined) await found.source.verify(request, () => ledger.now(), AbortSignal.timeout(VERIFY_MS));
+  if (found.source.verify !== undefined) await found.source.verify(request, () => ledger.now(), AbortSignal.timeout(VERIFY_MS)).catch((error: unknown) => { throw openly(error, found.source, request.trusted); });
   else if (!request.trusted) throw notAuthentic();
   return found;
+}
+
+/** Who came in by the control API may know what the source is: most likely `leaks intake` was given one of another type. */
+function openly(error: unknown, { name, type }: ConfiguredLeakSource['source'], trusted: boolean): unknown {
+  if (!trusted || !(error instanceof KeyturnError) || error.code !== 'UNAUTHENTICATED') return error;
+  return new KeyturnError('UNAUTHENTICATED', `Leak source ${name} is of type ${type}, and takes only what its sender signed; this was not, so nothing was taken.`, {
+    todo: '`keyturn leaks intake` wants a source of type trufflehog: name it with `--source`, or declare one under `leaks.sources`.', effect: 'none',
+  });
 }
 
 async function remember(intake: LeakIntake, { source, body }: LeakDeliveryRequest, { leaks, malformed }: LeakReport): Promise<TakenLeaks> {

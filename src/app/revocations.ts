@@ -99,6 +99,7 @@ async function meant(context: Context, what: string, { as, issuer }: RevokeOptio
   const [record, named] = await Promise.all([as === 'key' ? null : ledger.credential(what), as === 'credential' ? [] : ledger.keysNamed(what)]);
   const keys = named.filter((key) => issuer === undefined || key.issuer === issuer);
   const [key, another] = keys;
+  if (key === undefined) refuseElsewhere(what, issuer, record === null ? named.map((one) => one.issuer) : [record.issuer]);
   if (record !== null && key === undefined) return { record: await known(context, record), key: null };
   if (record !== null && key !== undefined) throw ambiguous(`${what} is a credential, and the id of a key of ${key.credential}.`, 'Say which with `--as credential` or `--as key`.');
   if (key === undefined) throw await stranger(context, what, as);
@@ -106,6 +107,12 @@ async function meant(context: Context, what: string, { as, issuer }: RevokeOptio
   const owner = await ledger.credential(key.credential);
   if (owner === null) throw new Error(`key ${key.id} belongs to no credential`);
   return { record: owner, key };
+}
+
+/** An issuer that was named and is not the right one: who typed it may mean another key. */
+function refuseElsewhere(what: string, issuer: string | undefined, at: readonly string[]): void {
+  if (issuer === undefined || at.length === 0 || at.includes(issuer)) return;
+  throw new KeyturnError('UNKNOWN_NAME', `${what} is at ${at.join(' and ')}, not at ${issuer}. Nothing was revoked.`, { effect: 'none', todo: `Leave \`--issuer\` out if you mean that one, or say \`--issuer ${at[0] ?? ''}\`.` });
 }
 
 function ambiguous(happened: string, todo: string): KeyturnError {

@@ -37,11 +37,11 @@ const spread = ({ medianMs, slowestMs, lastMs }: DrillSpread): string => `after 
 
 /** To standard error: what is asked about is not the answer of the command. */
 export function showDrillPlan(out: Terminal, { credential, issuer, scopes, steps }: DrillPlanView): void {
-  const say = (text: string, indent = ''): void => {
-    for (const line of wrap(clean(text), Math.max(20, out.width - indent.length))) out.note(`${indent}${line}`);
+  const say = (text: string, indent = '', hang = ''): void => {
+    for (const line of wrap(clean(text), Math.max(20, out.width - indent.length), hang)) out.note(`${indent}${line}`);
   };
   say(`A drill of ${credential} at ${issuer} (${scopes.join(', ')}):`);
-  steps.forEach((step, n) => say(`${n + 1}. ${step}`, '  '));
+  steps.forEach((step, n) => say(`${n + 1}. ${step}`, '  ', '   '));
 }
 
 /** One drill, for people or for a pipe. */

@@ -13,12 +13,12 @@ const keyText = ({ issuerKeyId, name, state, fate }: DoomedKey): string => `${na
 
 /** To standard error: what is asked about is not the answer of the command. */
 export function showPlan(out: Terminal, plans: readonly RevocationPlan[]): void {
-  const say = (text: string, indent = ''): void => {
-    for (const line of wrap(clean(text), Math.max(20, out.width - indent.length))) out.note(`${indent}${line}`);
+  const say = (text: string, indent = '', hang = ''): void => {
+    for (const line of wrap(clean(text), Math.max(20, out.width - indent.length), hang)) out.note(`${indent}${line}`);
   };
   for (const { credential, issuer, owner, declared, keys, openRotation, after } of plans) {
     say(`${credential} at ${issuer}${owner === null ? '' : `, of ${owner}`}${declared ? '' : ' (not declared any more)'}:`);
-    for (const key of keys) say(`- ${keyText(key)}`, '  ');
+    for (const key of keys) say(`- ${keyText(key)}`, '  ', '  ');
     if (keys.length === 0) say('- no living key is known', '  ');
     if (openRotation !== null) say(`Its ${openRotation.kind} rotation ${openRotation.id} (${openRotation.state}) is ended.`, '  ');
     say(after, '  ');

@@ -65,14 +65,14 @@ export function quietOnClosedPipe(): void {
   }
 }
 
-/** Breaks text at spaces into lines of at most `width`; longer words stand alone. */
-export function wrap(text: string, width: number): readonly string[] {
+/** Breaks text at spaces into lines of at most `width`; longer words stand alone. Lines after the first begin with `hang`: below the text of a list, not its mark. */
+export function wrap(text: string, width: number, hang = ''): readonly string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
     if (line !== '' && line.length + 1 + word.length > width) {
       lines.push(line);
-      line = word;
+      line = hang + word;
     } else {
       line = line === '' ? word : `${line} ${word}`;
     }

@@ -6,7 +6,7 @@ import { sameText, type Secret } from '../core/secret.ts';
 /** One answer for every reason, and for a source that does not exist: nobody learns which it was. */
 export function notAuthentic(): KeyturnError {
   return new KeyturnError('UNAUTHENTICATED', 'This leak source does not exist, or the signature does not prove that the delivery is from it, whole and recent.', {
-    todo: 'Check the name of the source in the address, and the secret that both sides share.', effect: 'none',
+    todo: 'Check the name of the source in the address, the secret or key that it is signed with, and the clock of the sender.', effect: 'none',
   });
 }
 

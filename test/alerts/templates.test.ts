@@ -116,6 +116,12 @@ describe('what all forms share', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.nat(150), (long, max) => clip(long, max).length <= max || long.length <= max));
   });
 
+  it('the preview of a mail ends between words, without a count', () => {
+    const preview = /max-height:0;overflow:hidden;">([^<]*)</.exec(renderHtml({ ...notice, happened: 'A word. '.repeat(40) }))?.[1] ?? '';
+    expect(preview).toMatch(/^(A word\. )+(A )?…$/);
+    expect(preview.length).toBeLessThanOrEqual(142);
+  });
+
   it('bounds what a mail may be, and says what it left out', () => {
     const long = 'A word. '.repeat(20_000);
     const huge: Notice = { ...notice, title: long, happened: long, means: long, todo: Array.from({ length: 90 }, () => long), facts: Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`Fact ${n}`, long])) };

@@ -91,6 +91,7 @@ test('forged, altered, truncated, stale, unsigned, and a source that does not ex
   ]);
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
   expect(answers[0]?.status).toBe(401);
+  expect(answers[0]?.text).toContain('the clock of the sender');
   expect(taken).toEqual([]);
 });
 
@@ -124,5 +125,6 @@ test('without a signature of its own a source takes what the control API lets in
 });
 
 test('the control API’s token is no signature', async () => {
-  expect((await post(report(), { unsigned: true, headers: { authorization: `Bearer ${API_TOKEN}` } })).status).toBe(401);
+  const answer = await post(report(), { unsigned: true, headers: { authorization: `Bearer ${API_TOKEN}` } });
+  expect([answer.status, JSON.parse(answer.text)]).toEqual([401, { error: { code: 'UNAUTHENTICATED', message: expect.stringContaining('Leak source scanner is of type signed'), todo: expect.stringContaining('type trufflehog') } }]);
 });

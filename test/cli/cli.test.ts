@@ -134,6 +134,10 @@ describe('exit codes', () => {
     expect([result.code, result.stderr]).toEqual([3, `error: No worker answers at ${socket}.\n  Start one with \`keyturn up\`, or say where it listens with --socket or --url.\n`]);
   });
 
+  it('is 2 when the file for leaks intake cannot be read', async () => {
+    expect(await cli('leaks', 'intake', join(directory, 'no-such-file'))).toMatchObject({ code: 2, stderr: expect.stringMatching(/no-such-file cannot be read \(ENOENT\)\.\n {2}Give a file that exists/) });
+  });
+
   it('comes with a JSON error under --json', async () => {
     const result = await cli('rotate', 'nobody', '--json');
     expect(result).toMatchObject({ code: 5, stdout: '' });

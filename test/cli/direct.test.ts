@@ -105,6 +105,9 @@ describe('revoke --direct', () => {
     const [one, two] = [await mint(OURS), await mint(OURS)];
     expect((await direct([one.id, '--yes', '--record', 'stick'])).code).toBe(0);
     expect(recordAt(join(directory, 'stick', readdirSync(join(directory, 'stick'))[0] ?? ''))).toMatchObject({ keyId: one.id });
+    const three = await mint(OURS);
+    expect((await direct([three.id, '--yes', '--record', '/proc/no/folder'])).code).toBe(0);
+    expect(await status(three.id)).toBe('revoked');
     const nowhere = await keyturn(['revoke', two.id, '--direct', '--yes', '--reason', 'it leaked', '--config', join(directory, 'keyturn.yaml')], { cwd: '/proc', env: env() });
     expect(nowhere.code).toBe(0);
     expect(await status(two.id)).toBe('revoked');

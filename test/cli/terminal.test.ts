@@ -117,8 +117,9 @@ describe.skipIf(!canMakeTerminal() && process.env['REQUIRE_SERVICES'] !== '1')('
     const refused = await onTerminal(80, ['revoke', 'prod-api-server', '--reason', 'leak'], answering('\n'));
     expect([refused.code, refused.stdout]).toEqual([1, expect.stringContaining('Nothing was revoked.')]);
     for (const part of ['prod-api-server at hypermemory, of platform:', '(key_1, current):', 'revoked at once', 'A new key is created and', 'cannot be taken back']) expect(refused.stdout.replace(/\s+/g, ' ')).toContain(part);
-    const interrupted = await onTerminal(80, ['revoke', 'prod-api-server', '--reason', 'leak'], answering('\u0003'));
+    const interrupted = await onTerminal(50, ['revoke', 'prod-api-server', '--reason', 'leak'], answering('\u0003'));
     expect(interrupted.code).toBe(1);
+    expect(interrupted.stdout).toMatch(/^ {2}- .*\r?\n {4}\S/m);
     expect(worker.calls.some((call) => call.operation === 'revoke')).toBe(false);
     const confirmed = await onTerminal(80, ['revoke', 'prod-api-server', '--reason', 'leak'], answering('y\n'));
     expect([confirmed.code, worker.calls.some((call) => call.operation === 'revoke')]).toEqual([0, true]);

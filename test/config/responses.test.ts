@@ -39,6 +39,7 @@ test('what can not be says what to do', () => {
   expect(problems(policy('{ respond: revoke, findings: [outside_network] }'))).toEqual([expect.stringContaining('there is no rule "outside_network"')]);
   expect(problems(policy('{ respond: revoke, findings: [] }'))).toEqual([expect.stringContaining('is empty')]);
   expect(problems(policy('{ respond: kill }'))).toHaveLength(1);
+  for (const more of ['?tenant=1', '/x#top']) expect(problems(WITH.replace('keyturn.example.com"', `keyturn.example.com${more}"`))).toEqual([expect.stringContaining('has a query or a fragment')]);
   expect(problems(WITH.replace('approval:', 'maxPerHour: 0\n  approval:'))).toEqual([expect.stringContaining('is too small')]);
   expect(problems(WITH.replace('url: "https://keyturn', 'expiresIn: 30d, url: "https://keyturn'))).toEqual([expect.stringContaining('is too long')]);
 });

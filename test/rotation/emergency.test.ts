@@ -213,6 +213,9 @@ describe.skipIf(!motoAvailable()).each(RUNTIMES)('an emergency on $name', (runti
     await dead('elsewhere', 'the-same-id', 'widened-api');
     await expect(rig.app.operations.revoke('the-same-id', ACTOR)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('elsewhere and hm'), todo: expect.stringContaining('--issuer') });
     await expect(rig.app.operations.revoke('the-same-id', ACTOR, { issuer: 'elsewhere' })).rejects.toMatchObject({ code: 'ALREADY_REVOKED' });
+    await expect(rig.app.operations.revoke('the-same-id', ACTOR, { issuer: 'third' })).rejects.toMatchObject({ code: 'UNKNOWN_NAME', message: 'the-same-id is at elsewhere and hm, not at third. Nothing was revoked.' });
+    for (const ask of [() => rig.app.operations.revocationPlan({ what: 'twice-api', as: 'credential', issuer: 'elsewhere' }), () => rig.app.operations.revoke('twice-api', ACTOR, { as: 'credential', issuer: 'elsewhere' })])
+      await expect(ask()).rejects.toMatchObject({ code: 'UNKNOWN_NAME', message: 'twice-api is at hm, not at elsewhere. Nothing was revoked.', todo: expect.stringContaining('--issuer hm') });
     expect(await ledger.openRotation('twice-api')).toBeNull();
   });
 

@@ -29,6 +29,13 @@ export interface Page {
   readonly rows: readonly string[];
 }
 
+const LONGEST_TEASER = 140;
+
+/** Ends between words: there is no room to say how much is left out, and the mail says it all. */
+function teaser(text: string): string {
+  return text.length <= LONGEST_TEASER ? text : `${text.slice(0, LONGEST_TEASER).replace(/\s+\S*$/, '').replace(/[\uD800-\uDBFF]$/, '')} …`;
+}
+
 export function pageHtml({ title, preview, width, rows }: Page): string {
   return `<!doctype html>
 <html lang="en">
@@ -41,7 +48,7 @@ export function pageHtml({ title, preview, width, rows }: Page): string {
 <style>${DARK}</style>
 </head>
 <body class="kt-page" style="margin:0;padding:0;background:#f3f5f7;">
-<div style="display:none;max-height:0;overflow:hidden;">${escapeHtml(clip(preview, 140))}</div>
+<div style="display:none;max-height:0;overflow:hidden;">${escapeHtml(teaser(preview))}</div>
 <table role="presentation" class="kt-page" width="100%" cellpadding="0" cellspacing="0" border="0" style="background:#f3f5f7;">
 <tr><td class="kt-outer" align="center" style="padding:24px 12px;">
 <table role="presentation" class="kt-card" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:${width}px;background:#ffffff;border:1px solid #dfe4e8;border-radius:8px;overflow:hidden;font-family:${SANS};">

@@ -1,6 +1,6 @@
 /** Keeping a record: in the data directory, else where it can be kept. A record that cannot be kept never keeps a key alive. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { sealRecord, type BreakGlassRecord } from '../../core/break-glass.ts';
 import { describeError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -52,11 +52,18 @@ function placesOf({ dataDir, recordDir, here }: Keeping): readonly Place[] {
   return [...(recordDir === null ? [] : [plainPlace(recordDir)]), own, plainPlace(here)];
 }
 
+/** Not Node's recursive one: that never ends where a file system answers ENOENT below a folder that is there, as /proc does. */
+function makeFolder(directory: string): void {
+  if (existsSync(directory)) return;
+  if (dirname(directory) !== directory) makeFolder(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
+}
+
 function plainPlace(directory: string): Place {
   return {
     found: false,
     write(file, text) {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      makeFolder(directory);
       const path = join(directory, `keyturn-break-glass-${file}`);
       writeDurably(path, text);
       return path;

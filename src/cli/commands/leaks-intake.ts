@@ -12,9 +12,10 @@ export const leaksIntake: CommandSpec = {
   async run(cli, given) {
     const [{ createReadStream }, { intake }] = await Promise.all([import('node:fs'), import('../leaks-intake.ts')]);
     const file = given.args[0] ?? '-';
-    const input = file === '-' ? process.stdin : createReadStream(file);
     const source = given.text('source') ?? 'trufflehog';
     const client = await cli.worker();
+    // Only now: a stream that nobody reads yet ends the process when its file cannot be opened.
+    const input = file === '-' ? process.stdin : createReadStream(file);
     const counts = await intake(input, (body) => client.reportLeaks(source, body)).catch((error: unknown) => { throw unreadable(file, error); });
     const { leaks, ours, alike, notUnderstood } = counts;
     const { plural } = await import('../../core/phrases.ts');

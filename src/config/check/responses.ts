@@ -15,6 +15,7 @@ export function checkResponses({ config }: CheckInput): readonly Remark[] {
 function links({ response: { approval }, api }: Config, policies: readonly string[]): Remark[] {
   const unsafe = approval.url === undefined ? null : new URL(approval.url);
   return [
+    ...(unsafe !== null && /[?#]/.test(unsafe.href) ? [{ path: ['response', 'approval', 'url'], message: 'has a query or a fragment, and links are made by adding /approve/… to it (expected an address that ends with its host or path)' }] : []),
     ...(approval.url === undefined ? policies.map((name): Remark => ({ path: ['policies', name, 'onCritical', 'respond'], message: 'approve asks by a link, and nothing says where that leads (expected response.approval.url, for example https://keyturn.example.com)' })) : []),
     ...(unsafe !== null && unsafe.protocol !== 'https:' && !LOOPBACK.test(unsafe.hostname) ? [{ path: ['response', 'approval', 'url'], message: 'would carry links that revoke unencrypted (expected https://…)' }] : []),
     ...(policies.length > 0 && api.listen === undefined ? [{ path: ['response', 'approval'], atKey: true, message: 'links are opened by nobody: api.listen is not set, and only this machine can use the socket', warning: true as const }] : []),
