@@ -1,4 +1,5 @@
 /** Reported leaks as the API and the command line show them. */
+import { KeyturnError } from '../core/errors.ts';
 import type { Leak, LeakLedger } from '../ports/leak-ledger.ts';
 import type { Context } from './context.ts';
 
@@ -64,14 +65,18 @@ export interface LeaksView {
 }
 
 export interface LeakQuestions {
-  /** Newest first. Throws UNKNOWN_CREDENTIAL. */
+  /** Newest first. Throws UNKNOWN_CREDENTIAL, UNKNOWN_NAME for a source that is neither configured nor ever reported. */
   leaks(filter: { readonly source?: string; readonly credential?: string; readonly open?: boolean; readonly limit?: number }): Promise<LeaksView>;
 }
 
 const DEFAULT_LIMIT = 50;
 
-export async function leaksView({ leaks, ledger }: Pick<Context, 'leaks' | 'ledger'>, { limit, ...filter }: Parameters<LeakLedger['leaks']>[0] & { readonly limit?: number }): Promise<LeaksView> {
+export async function leaksView({ leaks, ledger, leakSources }: Pick<Context, 'leaks' | 'ledger' | 'leakSources'>, { limit, ...filter }: Parameters<LeakLedger['leaks']>[0] & { readonly limit?: number }): Promise<LeaksView> {
   const [found, figures] = await Promise.all([leaks.leaks(filter, limit ?? DEFAULT_LIMIT), leaks.leakFigures()]);
+  const { source } = filter;
+  if (source !== undefined && found.length === 0 && leakSources.of(source) === null && !figures.some((one) => one.source === source)) {
+    throw new KeyturnError('UNKNOWN_NAME', `No leak source is called ${source.slice(0, 100)}, and none of that name ever reported.`, { effect: 'none', todo: '`keyturn leaks` lists those that did; the configured ones are under `leaks.sources`.' });
+  }
   const keys = new Map((await ledger.keys(found.flatMap(({ keyId }) => (keyId === null ? [] : [keyId])))).map((key) => [key.id, key.issuerKeyId]));
   return {
     leaks: found.map((leak) => leakView(leak, leak.keyId === null ? null : (keys.get(leak.keyId) ?? null))),

@@ -75,6 +75,13 @@ describe('email channel', () => {
     expect(over?.headers.get('auto-submitted')).toBe('auto-generated');
   });
 
+  it('that asks for a decision says so in its own subject, in the thread all the same', async () => {
+    const receipt = await channel().send(ofIncident(null, 'firing', { title: 'Much too busy' }), never);
+    await channel().send(ofIncident(receipt, 'firing', { title: 'Somebody must decide', ask: { response: 'r1', expiresAt: '2026-11-27T05:00:00Z' } }), never);
+    const [root, asks] = await Promise.all(mail.messages.map(parsed));
+    expect([asks?.subject, asks?.inReplyTo]).toEqual(['[keyturn] Somebody must decide', root?.messageId]);
+  });
+
   it('is signed by DKIM when a key is configured, and not sent at all when that key can not sign', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
     const dkim = { domain: 'example.com', selector: 'keyturn', key: () => new Secret(privateKey) };

@@ -35,10 +35,13 @@ export function mailOf(message: Outgoing, addresses: MailAddresses): SendMailOpt
   };
 }
 
-/** Subject, text and HTML; plain text alone when a template fails. Answers to a thread keep its subject: mail readers group by it too. */
+/**
+ * Subject, text and HTML; plain text alone when a template fails. Answers to a thread keep its subject: mail readers group by it too. Not those
+ * that ask for a decision: an inbox must show that somebody waits for it.
+ */
 function bodyOf({ notice, incident, createdAt: at }: Outgoing, prefix: string): Pick<SendMailOptions, 'subject' | 'text' | 'html'> {
   const root = rootOf(incident?.rootReceipt ?? null);
-  const subject = (title: string): string => (root?.subject ? headerLine(`Re: ${root.subject}`) : headerLine([prefix, title].join(' ').trim()));
+  const subject = (title: string): string => (root?.subject && notice.ask === undefined ? headerLine(`Re: ${root.subject}`) : headerLine([prefix, title].join(' ').trim()));
   const options = { at, ...(incident === null ? {} : { status: incident.status }) };
   return orPlainly<Pick<SendMailOptions, 'subject' | 'text' | 'html'>>(
     notice,
