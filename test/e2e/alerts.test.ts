@@ -2,68 +2,47 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AlertDetail, AlertView, SilenceView } from '../../src/app/alert-operations.ts';
-import { freePort } from '../support/processes.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { startSlackCatcher, type SlackCatcher } from '../support/slack.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, reached, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import type { SlackCatcher } from '../support/slack.ts';
+import { GATEWAY, openScene, type Scene } from './scene.ts';
+import { BRISK, issuerAt, readEnv, reached, until, type Home, type Worker } from './support.ts';
 
 const NAME = 'prod-api';
-const [SLACK_VARIABLE, PUSH_VARIABLE, API_VARIABLE] = ['SLACK_BOT_TOKEN', 'GATEWAY_PUSH_TOKEN', 'KEYTURN_API_TOKEN'];
-const PUSH_TOKEN = 'push-token-of-the-gateway';
 const MINUTE = 60_000;
 const FAILING = `${NAME}: many requests fail`;
 const HOSTILE = 'Agent "<!channel>\u001b[2J" came\nin a line of its own.';
 
 describe.each(RUNTIMES)('alerts on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
-  let sandbox: SandboxProcess;
   let slack: SlackCatcher;
   let worker: Worker;
   const alerts = (...more: readonly string[]): Promise<AlertView[]> => home.json<AlertView[]>('alerts', ...more);
   const said = (text: string): number => slack.messages.filter((message) => message.text.includes(text)).length;
 
   /** Usage of the current key some minutes ago, when the gateway's counts of it are complete. */
-  async function push(api: string, records: readonly Readonly<Record<string, unknown>>[]): Promise<void> {
-    const { HYPERMEMORY_API_KEY: key } = readEnv(join(home.directory, 'app.env'));
-    const at = new Date(Date.now() - 5 * MINUTE).toISOString();
-    const answer = await fetch(`${api}/v1/usage/gateway`, { method: 'POST', headers: { authorization: `Bearer ${PUSH_TOKEN}` }, body: records.map((record) => JSON.stringify({ at, key, ...record })).join('\n') });
-    expect(await answer.json()).toMatchObject({ records: records.length, malformed: 0 });
-  }
+  const current = () => ({ at: new Date(Date.now() - 5 * MINUTE).toISOString(), key: readEnv(join(home.directory, 'app.env'))['HYPERMEMORY_API_KEY'] });
 
   beforeAll(async () => {
-    [running, slack] = await Promise.all([runtime.start(), startSlackCatcher()]);
-    const { databaseUrl, redisUrl, dataDir } = running;
-    home = openHome({ ...(databaseUrl === undefined ? { dataDir } : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { [SLACK_VARIABLE]: 'xoxb-token-of-the-tests', [PUSH_VARIABLE]: PUSH_TOKEN, [API_VARIABLE]: 'api-token-of-the-tests-0123' });
-    const port = await freePort();
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    home.configure({
-      version: 1,
-      issuers: { hypermemory: { ...issuerAt(sandbox), knownKeys: ['sandbox-admin'] } },
-      stores: { 'app-env': { type: 'env-file', path: './app.env', createIfMissing: true } },
-      channels: { ops: { type: 'slack', token: `\${env:${SLACK_VARIABLE}}`, channel: '#ops', slackApiUrl: slack.url } },
+    scene = await openScene(runtime);
+    ({ home, slack } = scene);
+    home.configure(scene.configuration({
+      issuers: { hypermemory: { ...issuerAt(scene.sandbox), knownKeys: ['sandbox-admin'] } },
+      channels: { ops: scene.slackChannel },
       routes: [{ channels: ['ops'], severity: ['warning', 'critical'] }],
-      policies: { monthly: QUICK },
       credentials: { [NAME]: { issuer: 'hypermemory', owner: 'platform', scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'app-env' }] } },
-      usage: { sources: { gateway: { type: 'push', token: `\${env:${PUSH_VARIABLE}}`, key: { by: 'value' } } } },
+      usage: { sources: { gateway: GATEWAY } },
       rules: { failed_authentications: { requests: 5, severity: 'info' } },
       worker: { intervals: { ...BRISK, scan: '1s' } },
-      api: { listen: { port, token: `\${env:${API_VARIABLE}}` } },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+      api: { listen: scene.listen },
+    }));
     worker = await home.up();
     await reached(home, NAME, 'done');
     expect(await home.keyturn('alerts')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^id\tstate\t[^\n]*\n$/) });
-    await push(`http://127.0.0.1:${port}`, [{ outcome: 'failed', requests: 60, address: '10.0.0.9', agent: 'billing/2' }, { outcome: 'denied', requests: 9, address: '10.0.0.66', agent: HOSTILE }]);
+    await scene.push({ ...current(), outcome: 'failed', requests: 60, address: '10.0.0.9', agent: 'billing/2' }, { ...current(), outcome: 'denied', requests: 9, address: '10.0.0.66', agent: HOSTILE });
     await until(() => said(FAILING) === 1, 60_000, 'Slack to be told');
   }, 300_000);
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    await slack?.stop();
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('are listed, open ones first, by credential and by rule; and people were told of those that a route takes', async () => {
     expect([said(FAILING), said('refused for their key')]).toEqual([1, 0]);

@@ -1,40 +1,24 @@
 /** The audit log in the hands of somebody with the database's password: what `keyturn audit verify` says then. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { openLedger, type SqlPool } from '../../src/ledger/index.ts';
 import { putAside, putBack, tamper } from '../ledger/audit-chain.ts';
 import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { BRISK, issuerAt, openHome, QUICK, reached, ROOT_KEY_VARIABLE, startSandbox, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { openScene, type Scene } from './scene.ts';
+import { reached, ROOT_KEY_VARIABLE, type Home, type Worker } from './support.ts';
 
 describe.each(RUNTIMES)('an attacked audit log on $name', (runtime) => {
+  let scene: Scene;
   let running: RunningRuntime;
   let home: Home;
-  let sandbox: SandboxProcess;
   let worker: Worker;
 
   beforeAll(async () => {
-    running = await runtime.start();
-    home = openHome(running);
-    sandbox = await startSandbox(home.directory, '--plan', 'enterprise');
-    mkdirSync(join(home.directory, 'env'));
-    home.configure({
-      version: 1,
-      issuers: { hm: issuerAt(sandbox, { plan: 'enterprise' }) },
-      stores: { env: { type: 'env-file', createIfMissing: true } },
-      policies: { monthly: QUICK },
-      credentials: { 'prod-api': { issuer: 'hm', scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'env', path: join(home.directory, 'env', 'app.env') }] } },
-      worker: { intervals: BRISK },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+    scene = await openScene(runtime, { plan: 'enterprise', dataDir: 'all' });
+    ({ running, home } = scene);
+    home.configure(scene.configuration({ credentials: { 'prod-api': { issuer: 'hypermemory', scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'app-env' }] } } }));
   });
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   /** Stops the worker, and gives the end of the chain that its last line tells. */
   async function stopped(): Promise<string> {

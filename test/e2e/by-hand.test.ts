@@ -3,20 +3,19 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMakeTerminal, keyturnOnTerminal } from '../support/cli.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { startSlackCatcher, type SlackCatcher } from '../support/slack.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import type { SlackCatcher } from '../support/slack.ts';
+import { openScene, type Scene } from './scene.ts';
+import { issuerAt, readEnv, until, type Home, type SandboxProcess } from './support.ts';
 
-const SLACK_TOKEN_VARIABLE = 'SLACK_BOT_TOKEN';
 const NAMES = ['prod-api', 'prod-web', 'ci-testing'];
 const LEGACY = 'prod-legacy';
 
 describe.each(RUNTIMES)('by hand on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
   let sandbox: SandboxProcess;
   let slack: SlackCatcher;
-  let worker: Worker;
   let legacyKey: string;
   const envFile = (name: string): string => join(home.directory, 'env', `${name}.env`);
   const served = (name: string): string => readEnv(envFile(name))['HYPERMEMORY_API_KEY'] ?? '';
@@ -33,37 +32,26 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
   };
   const configuration = (extra: Record<string, readonly unknown[]> = {}): Record<string, unknown> => {
     const credential = (name: string, owner: string): unknown => ({ issuer: name === 'ci-testing' ? 'second' : 'hm', owner, scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'env', path: envFile(name), record: true }, ...(extra[name] ?? [])] });
-    return {
-      version: 1,
+    return scene.configuration({
       issuers: { hm: issuerAt(sandbox, { plan: 'enterprise' }), second: issuerAt(sandbox, { plan: 'enterprise' }) },
       stores: { env: { type: 'env-file', createIfMissing: true } },
-      channels: { ops: { type: 'slack', token: `\${env:${SLACK_TOKEN_VARIABLE}}`, channel: '#ops', slackApiUrl: slack.url } },
-      policies: { monthly: QUICK },
+      channels: { ops: scene.slackChannel },
       credentials: { 'prod-api': credential('prod-api', 'platform'), 'prod-web': credential('prod-web', 'platform'), 'ci-testing': credential('ci-testing', 'ci'), [LEGACY]: credential(LEGACY, 'old') },
-      worker: { intervals: BRISK },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    };
+    });
   };
 
   beforeAll(async () => {
-    [running, slack] = await Promise.all([runtime.start(), startSlackCatcher()]);
-    home = openHome(running, { [SLACK_TOKEN_VARIABLE]: 'xoxb-token-of-the-tests' });
-    sandbox = await startSandbox(home.directory, '--plan', 'enterprise');
+    scene = await openScene(runtime, { plan: 'enterprise', dataDir: 'all' });
+    ({ home, sandbox, slack } = scene);
     mkdirSync(join(home.directory, 'env'));
     const { id, key } = await sandbox.mint('made-by-a-person', ['memory:write']);
     legacyKey = id;
     writeFileSync(envFile(LEGACY), `# ours since 2024\nHYPERMEMORY_API_KEY=${key}\nPORT=1\n`);
     home.configure(configuration());
-    worker = await home.up();
+    await home.up();
     await until(async () => (await home.json<{ credentials: { credential: string; health: string }[] }>('status')).credentials.filter((one) => one.health === 'ok').length === NAMES.length, 60_000, 'the first keys');
   });
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    await slack?.stop();
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('pausing one credential, one issuer or everything stops just that, says by whom and why, and ends with resume', async () => {
     expect(await home.keyturn('pause', 'prod-api', '--reason', 'freeze')).toMatchObject({ code: 0 });

@@ -3,17 +3,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DrillsView, DrillView } from '../../src/app/drills/operations.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { startSlackCatcher, type SlackCatcher } from '../support/slack.ts';
-import { BRISK, issuerAt, openHome, readEnv, reached, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import type { SlackCatcher } from '../support/slack.ts';
+import { openScene, type Scene } from './scene.ts';
+import { readEnv, reached, until, type Home, type SandboxProcess, type Worker } from './support.ts';
 
 const NAME = 'prod-api';
-const SLACK_VARIABLE = 'SLACK_BOT_TOKEN';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 describe.each(RUNTIMES)('drills on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
   let sandbox: SandboxProcess;
   let slack: SlackCatcher;
@@ -24,30 +24,17 @@ describe.each(RUNTIMES)('drills on $name', (runtime) => {
   const living = async (): Promise<readonly string[]> => (await sandbox.keysOf(`drill-${NAME}`)).filter(({ status }) => status === 'active').map(({ name }) => name);
 
   beforeAll(async () => {
-    [running, slack] = await Promise.all([runtime.start(), startSlackCatcher()]);
-    const { databaseUrl, redisUrl } = running;
-    home = openHome({ ...(databaseUrl === undefined ? {} : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { [SLACK_VARIABLE]: 'xoxb-token-of-the-tests' });
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    home.configure({
-      version: 1,
-      issuers: { hypermemory: issuerAt(sandbox) },
-      stores: { 'app-env': { type: 'env-file', path: './app.env', createIfMissing: true } },
-      channels: { ops: { type: 'slack', token: `\${env:${SLACK_VARIABLE}}`, channel: '#ops', slackApiUrl: slack.url } },
+    scene = await openScene(runtime, { dataDir: 'none' });
+    ({ home, sandbox, slack } = scene);
+    home.configure(scene.configuration({
+      channels: { ops: scene.slackChannel },
       policies: { monthly: { every: '30d', overlap: '0s', quiet: '0s', drill: 'monthly', timezone: 'Europe/Berlin' } },
       credentials: { [NAME]: { issuer: 'hypermemory', owner: 'platform', scopes: ['memory:write', 'memory:read'], policy: 'monthly', stores: [{ store: 'app-env' }] } },
-      worker: { intervals: BRISK },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+    }));
     worker = await home.up();
     await reached(home, NAME, 'done');
   }, 400_000);
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    await slack?.stop();
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('passes, is measured and told, and leaves nothing', async () => {
     const before = served();

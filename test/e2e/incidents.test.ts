@@ -3,67 +3,41 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IncidentReport, IncidentView } from '../../src/app/incident-operations.ts';
 import { reportSchema } from '../../src/incidents/index.ts';
-import { freePort } from '../support/processes.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { startSlackCatcher, type SlackCatcher } from '../support/slack.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, reached, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import type { SlackCatcher } from '../support/slack.ts';
+import { GATEWAY, openScene, type Scene } from './scene.ts';
+import { readEnv, reached, until, type Home } from './support.ts';
 
 const NAME = 'prod-api';
-const [SLACK_VARIABLE, PUSH_VARIABLE, API_VARIABLE] = ['SLACK_BOT_TOKEN', 'GATEWAY_PUSH_TOKEN', 'KEYTURN_API_TOKEN'];
-const PUSH_TOKEN = 'push-token-of-the-gateway';
 const HOSTILE = '<script>alert(1)</script> | `[x](http://evil.example)` <!channel>';
 
 describe.each(RUNTIMES)('an incident on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
-  let sandbox: SandboxProcess;
   let slack: SlackCatcher;
-  let worker: Worker;
-  let api = '';
   let leaked = '';
   const served = (): string => readEnv(join(home.directory, 'app.env'))['HYPERMEMORY_API_KEY'] ?? '';
-  /** What a gateway would tell of requests of this moment. */
-  const push = async (...records: readonly Readonly<Record<string, unknown>>[]): Promise<void> => {
-    const answer = await fetch(`${api}/v1/usage/gateway`, { method: 'POST', headers: { authorization: `Bearer ${PUSH_TOKEN}` }, body: records.map((record) => JSON.stringify({ at: new Date().toISOString(), ...record })).join('\n') });
-    expect(await answer.json()).toMatchObject({ records: records.length, malformed: 0 });
-  };
   const told = (): readonly string[] => slack.messages.filter(({ text }) => text.includes('what the revoked key did')).map((message) => JSON.stringify(message));
   const show = async (...args: readonly string[]) => home.keyturn('incidents', 'show', ...args);
 
   beforeAll(async () => {
-    [running, slack] = await Promise.all([runtime.start(), startSlackCatcher()]);
-    const { databaseUrl, redisUrl, dataDir } = running;
-    home = openHome({ ...(databaseUrl === undefined ? { dataDir } : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { [SLACK_VARIABLE]: 'xoxb-token-of-the-tests', [PUSH_VARIABLE]: PUSH_TOKEN, [API_VARIABLE]: 'api-token-of-the-tests-0123' });
-    const port = await freePort();
-    api = `http://127.0.0.1:${port}`;
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    home.configure({
-      version: 1,
-      issuers: { hypermemory: issuerAt(sandbox) },
-      stores: { 'app-env': { type: 'env-file', path: './app.env', createIfMissing: true } },
-      channels: { ops: { type: 'slack', token: `\${env:${SLACK_VARIABLE}}`, channel: '#ops', slackApiUrl: slack.url } },
-      policies: { monthly: QUICK },
+    scene = await openScene(runtime);
+    ({ home, slack } = scene);
+    home.configure(scene.configuration({
+      channels: { ops: scene.slackChannel },
       credentials: { [NAME]: { issuer: 'hypermemory', owner: 'platform', scopes: ['memory:write', 'memory:read'], policy: 'monthly', stores: [{ store: 'app-env' }] } },
-      usage: { sources: { gateway: { type: 'push', token: `\${env:${PUSH_VARIABLE}}`, key: { by: 'value' }, lateness: '0s' } } },
-      worker: { intervals: BRISK },
-      api: { listen: { port, token: `\${env:${API_VARIABLE}}` } },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
-    worker = await home.up();
+      usage: { sources: { gateway: { ...GATEWAY, lateness: '0s' } } },
+      api: { listen: scene.listen },
+    }));
+    await home.up();
     await reached(home, NAME, 'done');
     leaked = served();
-    await push({ key: leaked, address: '10.0.0.7', agent: 'billing/2.1', requests: 3 }, { key: leaked, address: '203.0.113.9', agent: HOSTILE });
+    await scene.push({ key: leaked, address: '10.0.0.7', agent: 'billing/2.1', requests: 3 }, { key: leaked, address: '203.0.113.9', agent: HOSTILE });
     expect((await home.keyturn('revoke', NAME, '--yes', '--reason', 'pasted into a public issue', '--wait')).code).toBe(0);
-    await push({ key: leaked, address: '203.0.113.9', agent: HOSTILE, outcome: 'denied' }, { key: served(), address: '10.0.0.7', agent: 'billing/2.1' });
+    await scene.push({ key: leaked, address: '203.0.113.9', agent: HOSTILE, outcome: 'denied' }, { key: served(), address: '10.0.0.7', agent: 'billing/2.1' });
     await until(() => told().length > 0, 180_000, 'Slack to hear of it');
   }, 400_000);
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    await slack?.stop();
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('Slack heard once, with who called, and nothing in it that calls or links', async () => {
     const [message = '', ...more] = told();

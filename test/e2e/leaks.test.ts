@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LeaksView } from '../../src/app/leak-views.ts';
 import { LAUNCHER } from '../support/cli.ts';
-import { freePort } from '../support/processes.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import { openScene, type Scene } from './scene.ts';
+import { readEnv, until, type Home, type SandboxProcess, type Worker } from './support.ts';
 
 const NAME = 'prod-api';
 const SECRET = 'secret-of-the-scanner-0123';
@@ -16,7 +16,7 @@ const SECRET = 'secret-of-the-scanner-0123';
 const line = (value: string): string => JSON.stringify({ SourceMetadata: { Data: { Git: { repository: 'https://github.com/o/r', file: '.env', line: 3, commit: 'abc' } } }, DetectorName: 'CustomRegex', Raw: value, RawV2: '' });
 
 describe.each(RUNTIMES)('leaks on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
   let sandbox: SandboxProcess;
   let worker: Worker;
@@ -31,32 +31,17 @@ describe.each(RUNTIMES)('leaks on $name', (runtime) => {
   const view = (): Promise<LeaksView> => home.json<LeaksView>('leaks');
 
   beforeAll(async () => {
-    running = await runtime.start();
-    const { databaseUrl, redisUrl, dataDir } = running;
-    home = openHome({ ...(databaseUrl === undefined ? { dataDir } : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { SCANNER_SECRET: SECRET, KEYTURN_API_TOKEN: 'api-token-of-the-tests-0123' });
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    const port = await freePort();
-    api = `http://127.0.0.1:${port}`;
-    home.configure({
-      version: 1,
-      issuers: { hypermemory: issuerAt(sandbox) },
-      stores: { 'app-env': { type: 'env-file', path: './app.env', createIfMissing: true } },
-      policies: { monthly: QUICK },
+    scene = await openScene(runtime, { env: { SCANNER_SECRET: SECRET } });
+    ({ home, sandbox, api } = scene);
+    home.configure(scene.configuration({
       credentials: { [NAME]: { issuer: 'hypermemory', scopes: ['memory:write', 'memory:read'], policy: 'monthly', stores: [{ store: 'app-env' }] } },
       leaks: { sources: { scanner: { type: 'signed', secret: '${env:SCANNER_SECRET}' }, trufflehog: { type: 'trufflehog' } } },
-      worker: { intervals: BRISK },
-      api: { listen: { port, token: '${env:KEYTURN_API_TOKEN}' } },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+      api: { listen: scene.listen },
+    }));
     worker = await home.up();
     await until(() => sandbox.alive(served()), 40_000, 'the first key');
   });
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('its current key, among strangers: it dies, the application reads a new one, and nothing of the value is left', async () => {
     const leaked = served();

@@ -1,5 +1,4 @@
 /** A newer Keyturn upgrades the ledger while an older worker runs, and somebody starts the older one again afterwards. */
-import { mkdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
@@ -10,41 +9,28 @@ import { openEmbedded } from '../../src/ledger/embedded.ts';
 import { kyselyOver } from '../../src/ledger/open.ts';
 import { postgresPool } from '../../src/ledger/postgres.ts';
 import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { BRISK, issuerAt, openHome, QUICK, reached, readEnv, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { openScene, type Scene } from './scene.ts';
+import { reached, readEnv, until, type Home, type SandboxProcess, type Worker } from './support.ts';
 
 const FUTURE = '9998-future';
 const LATER = { ...MIGRATIONS, [FUTURE]: { up: async (db: Kysely<unknown>): Promise<void> => void (await sql.raw('alter table keyturn.rotations add column from_the_future text').execute(db)) } };
 
 describe.each(RUNTIMES)('a ledger that a newer Keyturn has migrated, on $name', (runtime) => {
+  let scene: Scene;
   let running: RunningRuntime;
   let home: Home;
   let sandbox: SandboxProcess;
   let worker: Worker | undefined;
-  const envFile = (): string => join(home.directory, 'env', 'app.env');
+  const envFile = (): string => join(home.directory, 'app.env');
 
   beforeAll(async () => {
-    running = await runtime.start();
-    home = openHome(running);
-    sandbox = await startSandbox(home.directory, '--plan', 'enterprise');
-    mkdirSync(join(home.directory, 'env'));
-    home.configure({
-      version: 1,
-      issuers: { hm: issuerAt(sandbox, { plan: 'enterprise' }) },
-      stores: { env: { type: 'env-file', createIfMissing: true } },
-      policies: { monthly: QUICK },
-      credentials: { 'prod-api': { issuer: 'hm', scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'env', path: envFile() }] } },
-      worker: { intervals: BRISK },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+    scene = await openScene(runtime, { plan: 'enterprise', dataDir: 'all' });
+    ({ running, home, sandbox } = scene);
+    home.configure(scene.configuration({ credentials: { 'prod-api': { issuer: 'hypermemory', scopes: ['memory:write'], policy: 'monthly', stores: [{ store: 'app-env' }] } } }));
     worker = await home.up();
     await reached(home, 'prod-api', 'done', 240_000);
   });
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   /** As the newer Keyturn would: embedded, only once this one is stopped. */
   async function upgrade(): Promise<void> {

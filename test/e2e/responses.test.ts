@@ -2,20 +2,18 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ResponsesView } from '../../src/app/response-operations.ts';
-import { freePort } from '../support/processes.ts';
 import { parsed, startMailCatcher, type MailCatcher } from '../support/mail.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { startSlackCatcher, type SlackCatcher } from '../support/slack.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, reached, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import type { SlackCatcher } from '../support/slack.ts';
+import { GATEWAY, openScene, type Scene } from './scene.ts';
+import { BRISK, issuerAt, QUICK, readEnv, reached, until, type Home, type SandboxProcess, type Worker } from './support.ts';
 
-const [SLACK_VARIABLE, PUSH_VARIABLE, API_VARIABLE] = ['SLACK_BOT_TOKEN', 'GATEWAY_PUSH_TOKEN', 'KEYTURN_API_TOKEN'];
-const PUSH_TOKEN = 'push-token-of-the-gateway';
 const NAMES = ['prod-api', 'prod-web', 'prod-db', 'prod-jobs'] as const;
 const POLICIES = { 'prod-api': 'kills', 'prod-web': 'asks', 'prod-db': 'kills', 'prod-jobs': 'kills' } as const;
 const LINK = /<(http:\/\/127\.0\.0\.1:\d+\/approve\/[^|>]+)\|/;
 
 describe.each(RUNTIMES)('responses on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
   let sandbox: SandboxProcess;
   let slack: SlackCatcher;
@@ -30,47 +28,36 @@ describe.each(RUNTIMES)('responses on $name', (runtime) => {
   /** Somebody uses the credential's present key from an address that is none of ours. */
   async function misuse(name: string, address: string): Promise<string> {
     const key = served(name) ?? '';
-    const at = new Date(Date.now() - 60_000).toISOString();
-    const answer = await fetch(`${api}/v1/usage/gateway`, { method: 'POST', headers: { authorization: `Bearer ${PUSH_TOKEN}` }, body: JSON.stringify({ at, key, requests: 7, address, agent: 'curl/8' }) });
-    expect(await answer.json()).toMatchObject({ records: 1, malformed: 0 });
+    await scene.push({ at: new Date(Date.now() - 60_000).toISOString(), key, requests: 7, address, agent: 'curl/8' });
     return key;
   }
 
   beforeAll(async () => {
-    [running, slack, mail] = await Promise.all([runtime.start(), startSlackCatcher(), startMailCatcher()]);
-    const { databaseUrl, redisUrl, dataDir } = running;
-    home = openHome({ ...(databaseUrl === undefined ? { dataDir } : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { [SLACK_VARIABLE]: 'xoxb-token-of-the-tests', [PUSH_VARIABLE]: PUSH_TOKEN, [API_VARIABLE]: 'api-token-of-the-tests-0123' });
-    const port = await freePort();
-    api = `http://127.0.0.1:${port}`;
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    home.configure({
-      version: 1,
+    scene = await openScene(runtime);
+    ({ home, sandbox, slack, api } = scene);
+    mail = await startMailCatcher();
+    home.configure(scene.configuration({
       issuers: { hypermemory: { ...issuerAt(sandbox), knownKeys: ['sandbox-admin'] } },
       stores: Object.fromEntries(NAMES.map((name) => [name, { type: 'env-file', path: `./${name}.env`, createIfMissing: true }])),
       channels: {
-        ops: { type: 'slack', token: `\${env:${SLACK_VARIABLE}}`, channel: '#ops', slackApiUrl: slack.url },
+        ops: scene.slackChannel,
         post: { type: 'email', host: '127.0.0.1', port: mail.port, from: 'keyturn@example.com', to: ['ops@example.com'], requireTLS: false },
       },
       routes: [{ channels: ['ops', 'post'], severity: ['warning', 'critical'] }],
       policies: { kills: { ...QUICK, onCritical: { respond: 'revoke', findings: ['outside_networks'] } }, asks: { ...QUICK, onCritical: { respond: 'approve', findings: ['outside_networks'] } } },
       credentials: Object.fromEntries(NAMES.map((name) => [name, { issuer: 'hypermemory', scopes: ['memory:write'], policy: POLICIES[name], stores: [{ store: name }], ...(name === 'prod-db' ? { protected: true } : {}) }])),
-      usage: { sources: { gateway: { type: 'push', token: `\${env:${PUSH_VARIABLE}}`, key: { by: 'value' } } } },
+      usage: { sources: { gateway: GATEWAY } },
       rules: { outside_networks: { networks: ['10.0.0.0/8'] } },
       response: { maxPerHour: 5, maxPerIssuerPerHour: 3, approval: { url: api } },
       worker: { intervals: { ...BRISK, scan: '1s' } },
-      api: { listen: { port, token: `\${env:${API_VARIABLE}}` } },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+      api: { listen: scene.listen },
+    }));
     worker = await home.up();
     for (const name of NAMES) await reached(home, name, 'done', 60_000);
   }, 300_000);
   afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    await slack?.stop();
+    await scene?.close();
     await mail?.stop();
-    home?.remove();
-    await running?.stop();
   });
 
   test('a key that is used from outside its networks dies and is replaced, and people are told why, in the alert’s thread', async () => {

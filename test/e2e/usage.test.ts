@@ -5,19 +5,17 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { UsageView } from '../../src/app/operations.ts';
 import { canMakeTerminal, keyturnOnTerminal } from '../support/cli.ts';
-import { freePort } from '../support/processes.ts';
-import { RUNTIMES, type RunningRuntime } from '../support/runtimes.ts';
-import { BRISK, issuerAt, openHome, QUICK, readEnv, ROOT_KEY_VARIABLE, startSandbox, until, type Home, type SandboxProcess, type Worker } from './support.ts';
+import { RUNTIMES } from '../support/runtimes.ts';
+import { API_TOKEN, GATEWAY, openScene, PUSH_TOKEN, type Scene } from './scene.ts';
+import { BRISK, readEnv, until, type Home, type SandboxProcess, type Worker } from './support.ts';
 
 const NAME = 'prod-api';
-const [PUSH_VARIABLE, API_VARIABLE] = ['GATEWAY_PUSH_TOKEN', 'KEYTURN_API_TOKEN'];
-const [PUSH_TOKEN, API_TOKEN] = ['push-token-of-the-gateway', 'api-token-of-the-tests-0123'];
 const HOSTILE = ['<!channel> <script>alert(1)</script>', 'a\u001b[2J\u001b]0;owned\u0007b', 'line\r\nkey_1\tcurrent\t9999', '\u202egnp.exe\u200b', '"; drop table keyturn.keys; --'];
 /** Lines that workers are killed over: batches enough that some are left. */
 const MANY = 40_000;
 
 describe.each(RUNTIMES)('usage on $name', (runtime) => {
-  let running: RunningRuntime;
+  let scene: Scene;
   let home: Home;
   let sandbox: SandboxProcess;
   let worker: Worker;
@@ -37,37 +35,23 @@ describe.each(RUNTIMES)('usage on $name', (runtime) => {
   const call = async (key: string): Promise<number> => (await fetch(`${sandbox.url}/api/v1/memory/overview`, { headers: { authorization: `Bearer ${key}`, 'user-agent': 'app/1' } })).status;
 
   beforeAll(async () => {
-    running = await runtime.start();
-    const { databaseUrl, redisUrl, dataDir } = running;
-    home = openHome({ ...(databaseUrl === undefined ? { dataDir } : { databaseUrl }), ...(redisUrl === undefined ? {} : { redisUrl }) }, { [PUSH_VARIABLE]: PUSH_TOKEN, [API_VARIABLE]: API_TOKEN });
-    sandbox = await startSandbox(home.directory, '--plan', 'pro');
-    const port = await freePort();
-    api = `http://127.0.0.1:${port}`;
+    scene = await openScene(runtime);
+    ({ home, sandbox, api } = scene);
     writeFileSync(log(), '');
-    home.configure({
-      version: 1,
-      issuers: { hypermemory: issuerAt(sandbox) },
-      stores: { 'app-env': { type: 'env-file', path: './app.env', createIfMissing: true } },
-      policies: { monthly: QUICK },
+    home.configure(scene.configuration({
       credentials: { [NAME]: { issuer: 'hypermemory', scopes: ['memory:write', 'memory:read'], policy: 'monthly', stores: [{ store: 'app-env' }] } },
       usage: { sources: {
         audit: { type: 'issuer', issuer: 'hypermemory' },
         edge: { type: 'access-log', path: './edge.log', format: 'nginx', key: { by: 'id', field: 'key_id' }, lateness: '0s' },
-        gateway: { type: 'push', token: `\${env:${PUSH_VARIABLE}}`, key: { by: 'value' }, maxBody: 65_536 },
+        gateway: { ...GATEWAY, maxBody: 65_536 },
       } },
       worker: { intervals: { ...BRISK, usage: '300ms' } },
-      api: { listen: { port, token: `\${env:${API_VARIABLE}}` } },
-      security: { rootKey: `\${env:${ROOT_KEY_VARIABLE}}` },
-    });
+      api: { listen: scene.listen },
+    }));
     worker = await home.up();
     keyId = (await until(() => sandbox.alive(served()), 40_000, 'the first key')).id;
   });
-  afterAll(async () => {
-    await worker?.ended('SIGKILL');
-    await sandbox?.ended('SIGTERM');
-    home?.remove();
-    await running?.stop();
-  });
+  afterAll(() => scene?.close());
 
   test('each source tells of its own, side by side: the issuer, an access log, a push', async () => {
     expect([await call(served()), await call(served()), await call(`${served().slice(0, -4)}0000`)]).toEqual([200, 200, 401]);
