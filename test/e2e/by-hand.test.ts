@@ -137,6 +137,8 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
   test('a message that Slack refuses is visibly stuck, in status and doctor, until it is tried again', async () => {
     const told = (): number => slack.messages.filter((message) => message.text.includes('ci-testing')).length;
     const stuck = async (): Promise<readonly unknown[]> => (await home.json<{ stuckDeliveries: unknown[] }>('status')).stuckDeliveries;
+    // The report of an emergency of before comes when it is ready.
+    await until(async () => (await home.json<{ reports: number }[]>('incidents')).every(({ reports }) => reports > 0), 240_000, 'every incident to be told of');
     await until(async () => (await home.json<{ figures: { deliveriesWaiting: number } }>('status')).figures.deliveriesWaiting === 0, 40_000, 'messages to be delivered');
     const before = told();
     slack.failNext({ kind: 'error', method: 'chat.postMessage', error: 'channel_not_found' });
@@ -150,5 +152,5 @@ describe.each(RUNTIMES)('by hand on $name', (runtime) => {
     await until(() => told() === before + 1, 40_000, 'the message to arrive');
     await until(async () => (await stuck()).length === 0, 40_000, 'nothing to be stuck');
     expect(await home.keyturn('doctor')).toMatchObject({ code: 0 });
-  });
+  }, 400_000);
 });

@@ -68,6 +68,7 @@ describe.each(RUNTIMES)('leaks on $name', (runtime) => {
     expect(said).toContain('Not understood: 2 lines');
     await until(async () => (await view()).leaks.some(({ outcome, looksLike }) => outcome === 'unmanaged' && looksLike === 'hypermemory'), 20_000, 'the outcome');
     expect((await home.keyturn('leaks')).stdout).toMatch(/\tunmanaged\thypermemory\t/);
+    expect(await home.keyturn('leaks', '--source', 'nope')).toMatchObject({ code: 5, stderr: expect.stringContaining('No leak source is called nope') });
     expect((await home.keyturn('doctor')).stdout).toMatch(/^ok\tleak source\tscanner\ttakes signed reports/m);
   });
 
