@@ -1,6 +1,5 @@
 /** What `status` shows: the worker in a line, the credentials, and below them only what needs somebody. */
 import type { CredentialStatus, StatusView } from '../app/operations.ts';
-import { plural } from '../core/phrases.ts';
 import { clean } from './clean.ts';
 import { printConcerns } from './concerns.ts';
 import { paintHealth } from './states.ts';
@@ -38,7 +37,7 @@ function* concernsOf(view: StatusView): Generator<string> {
   }
   for (const { title, happened, since } of view.troubles) yield `${title} (since ${relative(since)}). ${happened}`;
   const { firing, critical } = view.alerts;
-  if (firing > 0) yield `${plural(firing, 'alert')} ${firing === 1 ? 'fires' : 'fire'}${critical === 0 ? '' : `, ${critical} of them critical`}: \`keyturn alerts --open\`.`;
+  if (firing > 0) yield `${firing} ${firing === 1 ? 'alert fires' : 'alerts fire'}${critical === 0 ? '' : `, ${critical} of them critical`}: \`keyturn alerts --open\`.`;
   yield* responseConcerns(view.responses);
   for (const stuck of view.stuckDeliveries) {
     yield `A message to ${stuck.channel} is stuck (${stuck.title})${stuck.lastError === null ? '' : `: ${stuck.lastError}`}. Once the cause is gone: \`keyturn deliveries retry ${stuck.channel}\`.`;
