@@ -69,7 +69,7 @@ describe.each(RUNTIMES)('usage on $name', (runtime) => {
     expect(told.sources.find(({ source }) => source === 'edge')).toMatchObject({ unknown: 1, unknownExample: 'key_nobody', failingSince: null });
     const [lines, since] = await Promise.all([home.keyturn('usage', NAME), home.keyturn('usage', NAME, '--since', '30d')]);
     expect(lines.stdout).toMatch(new RegExp(`^${keyId}\\t${NAME}-kt-\\S+\\tcurrent\\taudit\\t3\\t3\\t0%\\t1\\t\\d{4}-`, 'm'));
-    expect(lines.stdout).toContain('# edge told of 1 requests with keys that Keyturn does not know, such as key_nobody.');
+    expect(lines.stdout).toContain('# edge told of 1 request with keys that Keyturn does not know, such as key_nobody.');
     expect(lines.stdout).toMatch(/^memory:read\taudit\t2\t0\t\d{4}-\S+\t\d{4}-\S+$/m);
     expect(since.stdout).toMatch(/\tgateway\t6\t6\t17%\t0\t/);
     for (const text of [lines.stdout, since.stdout, JSON.stringify(told)]) expect(text.includes(served())).toBe(false);
