@@ -124,6 +124,20 @@ describe('the judge sees', () => {
     expect(b.judge.broken.map(({ promise }) => promise)).toContain(2);
   });
 
+  test.each([
+    { what: 'nothing in a key that people put back right before it is revoked', before: 1_000, broken: [], gaps: 1 },
+    { what: 'a key that is revoked though people put it back a while before (1)', before: minutes(1), broken: [1], gaps: 0 },
+  ])('$what', async ({ before, broken, gaps }) => {
+    const b = bench();
+    const fresh = b.mint(1);
+    b.promote(fresh, 'c0/0', 'c0/1');
+    await b.pass(minutes(2));
+    b.world.places.get('c0/1')?.edit({ current: b.old.value });
+    await b.pass(before);
+    b.world.issuer.revoke(b.old.id, 0);
+    expect([b.judge.broken.map(({ promise }) => promise), b.judge.documentedGaps]).toEqual([broken, gaps]);
+  });
+
   test('an orphan (3)', () => {
     const b = bench();
     b.mint(1);

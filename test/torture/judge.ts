@@ -19,6 +19,8 @@ export interface Broken {
 
 /** Fencing cannot reach into a process that sleeps longer than the longest effect: docs/architecture.md, "The gap that remains". */
 const DOCUMENTED_GAP_MS = seconds(60);
+/** Between the last read of all places and the revoke nobody can see that people put the key back: docs/architecture.md, same place. */
+const READ_TO_REVOKE_MS = seconds(5);
 /** From a request to the revoke, when nothing stands in the way but latencies and a lost wake. */
 const EMERGENCY_WITHIN_MS = minutes(6);
 
@@ -29,7 +31,7 @@ interface Death {
 
 export class Judge {
   readonly broken: Broken[] = [];
-  /** Times that a place served a dead key because a process slept longer than the documented gap. */
+  /** Times that a place served a dead key because a process slept, or people wrote, within a documented gap. */
   documentedGaps = 0;
   applicationFailuresInGaps = 0;
   readonly #scenario: Scenario;
@@ -52,6 +54,8 @@ export class Judge {
   readonly #owners = new Map<string, string>();
   /** Ever served by some place. */
   readonly #served = new Set<string>();
+  /** When people last wrote to a place. */
+  readonly #edited = new Map<string, number>();
   /** Credentials whose places people wrote to: what was served everywhere is then not Keyturn's to answer for. */
   readonly #meddled = new Set<string>();
 
@@ -88,6 +92,7 @@ export class Judge {
         return;
       case 'edited':
         this.#meddled.add(event.credential);
+        this.#edited.set(event.place, event.at);
         return this.#changed(event);
       case 'served':
       case 'caught-up':
@@ -156,7 +161,9 @@ export class Judge {
     const why = urgent ?? (spec.strategy === 'replace' ? 'replace' : 'evidence');
     this.#deaths.set(id, { at, why });
     if (why === 'replace' && served.length > 0) this.#gaps.set(owner, { since: at, why: 'replace' });
-    if (why === 'evidence' && served.length > 0) this.#break(1, `${key.name} was revoked while ${served.map((place) => place.id).join(', ')} served it`);
+    const seen = served.filter((place) => at - (this.#edited.get(place.id) ?? Number.NEGATIVE_INFINITY) > READ_TO_REVOKE_MS);
+    if (why === 'evidence' && seen.length < served.length) this.documentedGaps += 1;
+    if (why === 'evidence' && seen.length > 0) this.#break(1, `${key.name} was revoked while ${seen.map((place) => place.id).join(', ')} served it`);
     // What people wrote is not Keyturn's to answer for; what it made of that is.
     const byPeople = this.#meddled.has(owner) && this.#allNewSince.get(owner)?.byPeople !== false;
     if (why === 'evidence' && !byPeople) this.#evidence(owner, key, at);
