@@ -35,7 +35,9 @@ export async function ask({ config, warnings, environment, log }: AskOptions): P
   const plugins = createPluginCache(resolveSecret);
   const channels = createChannels(() => config, opened.ledger);
   const sources = createSources({ config: () => config, issuer: (definition) => plugins.issuer(definition), fingerprint: textFingerprinter(key) });
-  const ledger = withDeclared(opened.ledger, planCredentials(config));
+  // One that was made up because nothing has begun yet stands for the one that is configured, and that answered.
+  const kind = environment.databaseUrl === null ? 'embedded' : 'postgres';
+  const ledger = { ...withDeclared(opened.ledger, planCredentials(config)), kind } as const;
   const engine: Engine = { ledger, queue: { wake: async () => false, wakeAll: async () => false }, plugins: (plan) => plugins.of(plan), fingerprint: fingerprinter(key), log, clock: REAL_CLOCK, worker: workerName() };
   const intake = createIntake({ engine, breakGlass: opened.breakGlass, config: () => config, issuer: (definition) => plugins.issuer(definition), rootKey: key });
   const context: Context = {

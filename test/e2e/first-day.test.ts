@@ -57,6 +57,7 @@ describe.each(RUNTIMES)('a first day on $name', (runtime) => {
     const [plan, doctor] = await Promise.all([home.json('plan', NAME), home.keyturn('doctor')]);
     expect(plan).toMatchObject([{ credential: NAME, action: 'bootstrap', blockedBy: [], steps: expect.arrayContaining([expect.stringContaining('mint a key named prod-api-server-kt-')]) }]);
     expect([doctor.code, doctor.stderr]).toEqual([0, '']);
+    expect(doctor.stdout).toContain(`ok\tledger\t${runtime.name === 'embedded' ? 'embedded' : 'postgres'}\tanswers`);
     expect(doctor.stdout).toMatch(/ok\tissuer\thypermemory\tanswers; 1 of 20 keys live/);
     expect(doctor.stdout).toMatch(/ok\tstore\t/);
     expect(listing()).toEqual(before.files);
