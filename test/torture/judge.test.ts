@@ -113,6 +113,27 @@ describe('the judge sees', () => {
     expect(b.judge.broken.map(({ promise }) => promise)).toEqual(broken);
   });
 
+  test.each([
+    { what: 'nothing in an old key whose overlap was over when its successor leaked and was replaced', replacedAfter: minutes(2), again: false, broken: [] },
+    { what: 'an old key that goes right after its successor leaked and was replaced within the overlap (2)', replacedAfter: 0, again: false, broken: [2] },
+    { what: 'an old key that a place served again in between (2)', replacedAfter: minutes(2), again: true, broken: [2] },
+  ])('$what', async ({ replacedAfter, again, broken }) => {
+    const b = bench();
+    const [first, second, third] = [b.mint(1), b.mint(2), b.mint(3)];
+    for (const key of [first, second, third]) b.world.issuer.use(key.value, 'keyturn', null);
+    b.promote(first, 'c0/0', 'c0/1');
+    await b.pass(minutes(2));
+    b.promote(second, 'c0/0', 'c0/1');
+    if (again) b.promote(first, 'c0/0');
+    await b.pass(replacedAfter);
+    if (again) b.promote(first, 'c0/0');
+    named(b, [second]);
+    b.promote(third, 'c0/0', 'c0/1');
+    b.world.issuer.revoke(second.id, 0);
+    b.world.issuer.revoke(first.id, 0);
+    expect([...new Set(b.judge.broken.map(({ promise }) => promise))]).toEqual(broken);
+  });
+
   test('an old key that goes though its successor, which nobody named, is dead (2)', async () => {
     const b = bench();
     const fresh = b.mint(1);

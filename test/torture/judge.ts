@@ -54,6 +54,9 @@ export class Judge {
   readonly #owners = new Map<string, string>();
   /** Ever served by some place. */
   readonly #served = new Set<string>();
+  /** Which keys the places of a credential served after its last change, and when the last place let go of a key. */
+  readonly #serving = new Map<string, ReadonlySet<string>>();
+  readonly #leftAt = new Map<string, number>();
   /** When people last wrote to a place. */
   readonly #edited = new Map<string, number>();
   /** Credentials whose places people wrote to: what was served everywhere is then not Keyturn's to answer for. */
@@ -169,7 +172,10 @@ export class Judge {
     if (why === 'evidence' && !byPeople) this.#evidence(owner, key, at);
   }
 
-  /** The old key goes only after the overlap, counted from when every place served another key that works (2). */
+  /**
+   * The old key goes only after the overlap, counted from when every place served another key that works (2). Which other one does not matter: where
+   * the successor leaks and is replaced, nobody read the old key any later for that.
+   */
   #evidence(owner: string, key: TrueKey, at: number): void {
     const spec = this.#spec(owner);
     if (!this.#served.has(key.id)) return;
@@ -180,7 +186,8 @@ export class Judge {
     const leakedLater = successor.revokedAt !== null && this.#named.has(successor.id) && successor.revokedAt - current.at >= spec.overlapMs;
     if (successor.revokedAt !== null && !leakedLater) this.#break(2, `${key.name} was revoked though its successor ${successor.name} is dead`);
     const back = successor.createdAt < key.createdAt;
-    if (at - current.at < spec.overlapMs) this.#break(2, `${key.name} was revoked ${at - current.at} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
+    const without = at - Math.min(current.at, this.#leftAt.get(key.id) ?? current.at);
+    if (without < spec.overlapMs) this.#break(2, `${key.name} was revoked ${without} ms after the last place had its successor; the overlap is ${spec.overlapMs}`);
     if (successor.uses.length === 0 && !back) this.#break(2, `${key.name} was revoked though nobody ever called with its successor`);
   }
 
@@ -189,6 +196,9 @@ export class Judge {
     const places = this.#world.placesOf(credential);
     const keys = places.map((place) => (place.served === null ? null : this.#world.issuer.keyOf(place.served)));
     for (const key of keys) if (key !== null) this.#served.add(key.id);
+    const serving = new Set(keys.flatMap((key) => key?.id ?? []));
+    for (const id of this.#serving.get(credential) ?? []) if (!serving.has(id)) this.#leftAt.set(id, event.at);
+    this.#serving.set(credential, serving);
     if (event.what === 'served') this.#promoted(event);
     // What was written before shows only now, however quick the write was.
     if (event.what === 'caught-up') this.#promoted({ ...event, frozenMs: 0 });
